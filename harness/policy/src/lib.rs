@@ -1,0 +1,10 @@
+//! What two gateways may agree on: algorithms, proposals, policies, and what must follow from them.
+//!
+//! Everything here is pure: no I/O, no clock. A policy string such as `3des-md5;modp1536` is parsed
+//! once, at the edge; the types inside cannot hold an unknown algorithm.
+
+mod algorithm;
+mod proposal;
+
+pub use algorithm::{Encryption, Group, Hash};
+pub use proposal::{Lifetime, Policy, PolicyError, Proposal, Proposals};

@@ -1,0 +1,3 @@
+//! From a plan to a record: build, drive, observe, judge.
+
+pub mod record;
