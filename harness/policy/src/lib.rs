@@ -4,7 +4,13 @@
 //! once, at the edge; the types inside cannot hold an unknown algorithm.
 
 mod algorithm;
+mod daemon;
+mod predict;
 mod proposal;
+mod secret;
 
 pub use algorithm::{Encryption, Group, Hash};
+pub use daemon::Daemon;
+pub use predict::{Prediction, Stage, predict};
 pub use proposal::{Lifetime, Policy, PolicyError, Proposal, Proposals};
+pub use secret::PreSharedKey;

@@ -32,7 +32,8 @@ pub struct Lifetime(pub u32);
 
 /// One transform: `aes128-sha1` or `aes128-sha1;modp1536`. In an ESP policy the group is the one of
 /// perfect forward secrecy, and its absence means none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Proposal {
     pub encryption: Encryption,
     pub hash: Hash,
@@ -77,6 +78,11 @@ impl Proposals {
     pub fn first(&self) -> Proposal {
         self.0[0]
     }
+
+    /// Every proposal changed in the same way.
+    pub fn map(&self, change: impl FnMut(Proposal) -> Proposal) -> Self {
+        Self(self.iter().map(change).collect())
+    }
 }
 
 impl From<Proposal> for Proposals {
@@ -103,19 +109,25 @@ impl FromStr for Proposals {
     }
 }
 
-impl TryFrom<String> for Proposals {
-    type Error = PolicyError;
+macro_rules! serialised_as_text {
+    ($($kind:ident),*) => {$(
+        impl TryFrom<String> for $kind {
+            type Error = PolicyError;
 
-    fn try_from(text: String) -> Result<Self, PolicyError> {
-        text.parse()
-    }
+            fn try_from(text: String) -> Result<Self, PolicyError> {
+                text.parse()
+            }
+        }
+
+        impl From<$kind> for String {
+            fn from(value: $kind) -> String {
+                value.to_string()
+            }
+        }
+    )*};
 }
 
-impl From<Proposals> for String {
-    fn from(proposals: Proposals) -> String {
-        proposals.to_string()
-    }
-}
+serialised_as_text!(Proposal, Proposals);
 
 /// What is wrong with a policy string, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -126,4 +138,39 @@ pub enum PolicyError {
     Shape { found: String },
     #[error("unknown {what} `{found}`: write one of {}", .known.join(", "))]
     Unknown { what: &'static str, found: String, known: Vec<&'static str> },
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn every_combination_of_the_specification_is_read_and_written() {
+        for encryption in Encryption::ALL {
+            for hash in Hash::ALL {
+                for group in [None, Some(Group::Modp1024), Some(Group::Modp1536)] {
+                    let proposal = Proposal { encryption, hash, group };
+                    assert_eq!(proposal.to_string().parse(), Ok(proposal));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_what_to_write() {
+        let cases = [
+            ("", "policy `` is not of the form"),
+            ("aes128", "policy `aes128` is not of the form"),
+            ("aes-sha1", "unknown encryption `aes`: write one of 3des, aes128, aes192, aes256"),
+            ("aes128-sha", "unknown hash `sha`: write one of md5, sha1"),
+            ("aes128-sha1;", "unknown Diffie-Hellman group ``: write one of modp1024, modp1536"),
+            ("aes128-sha1,", "policy `` is not of the form"),
+        ];
+        for (text, expected) in cases {
+            let error = text.parse::<Proposals>().unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
 }

@@ -5,6 +5,9 @@ use std::{fmt, net::Ipv4Addr};
 use serde::{Deserialize, Serialize};
 use wire::audit::Account;
 
+/// The version of the format that this program writes.
+pub const FORMAT: u32 = 1;
+
 /// All that a run found out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {

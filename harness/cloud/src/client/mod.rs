@@ -1,0 +1,153 @@
+//! A client of CloudStack's API: signs, sends, and waits for jobs.
+
+mod error;
+mod redact;
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+use ureq::Agent;
+
+pub use error::ClientError;
+
+use crate::{Credentials, signature};
+
+type Observer = dyn Fn(&Call) + Send + Sync;
+
+/// One account's way to one endpoint. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    endpoint: Arc<str>,
+    credentials: Arc<Credentials>,
+    agent: Agent,
+    observer: Option<Arc<Observer>>,
+    poll: Duration,
+    patience: Duration,
+}
+
+/// A request and its answer, fit to be written down: no credentials, and `***` for pre-shared keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub command: String,
+    pub parameters: Vec<(String, String)>,
+    pub status: u16,
+    /// The whole answer, wrapper included.
+    pub answer: Value,
+}
+
+impl Client {
+    /// For an endpoint such as `http://127.0.0.1:8080/client/api`. A proxy in the environment is not used.
+    pub fn new(endpoint: String, credentials: Credentials) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            // Long, because createNetwork answers when the network is there.
+            .timeout_global(Some(Duration::from_secs(600)))
+            .build();
+        Self {
+            endpoint: endpoint.into(),
+            credentials: Arc::new(credentials),
+            agent: config.into(),
+            observer: None,
+            poll: Duration::from_secs(1),
+            patience: Duration::from_secs(30 * 60),
+        }
+    }
+
+    /// Shows every call, polls of jobs included, to `observer`.
+    #[must_use]
+    pub fn on_call(mut self, observer: impl Fn(&Call) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Asks for a job every `poll`, one second unless told, and gives up after `patience`, half an hour.
+    #[must_use]
+    pub fn polling(mut self, poll: Duration, patience: Duration) -> Self {
+        (self.poll, self.patience) = (poll, patience);
+        self
+    }
+
+    /// Sends a command and returns what its answer wraps.
+    pub async fn call(&self, command: &str, parameters: &[(&str, &str)]) -> Result<Value, ClientError> {
+        let form = self.signed(command, parameters);
+        let (agent, endpoint) = (self.agent.clone(), self.endpoint.clone());
+        let sent = tokio::task::spawn_blocking(move || send(&agent, &endpoint, &form)).await;
+        let transport = |reason: String| ClientError::Transport {
+            command: command.to_owned(),
+            endpoint: self.endpoint.to_string(),
+            reason,
+        };
+        let (status, text) = sent.map_err(|error| transport(error.to_string()))?.map_err(transport)?;
+        let unexpected = |what: String| ClientError::Unexpected { command: command.to_owned(), status, what };
+        let answer: Value = serde_json::from_str(&text).map_err(|error| unexpected(format!("is not JSON: {error}")))?;
+        if let Some(observer) = &self.observer {
+            observer(&Call {
+                command: command.to_owned(),
+                parameters: redact::parameters(parameters),
+                status,
+                answer: redact::answer(answer.clone()),
+            });
+        }
+        // One key: the command's, or `errorresponse`.
+        let body = match answer {
+            Value::Object(fields) if fields.len() == 1 => fields.into_values().next().unwrap_or_default(),
+            _ => return Err(unexpected("does not have exactly one key".to_owned())),
+        };
+        if let Some(code) = body["errorcode"].as_i64() {
+            let text = body["errortext"].as_str().unwrap_or_default().to_owned();
+            return Err(ClientError::Api { command: command.to_owned(), status, code, text });
+        }
+        if status != 200 { Err(unexpected("has no error code".to_owned())) } else { Ok(body) }
+    }
+
+    /// Sends an asynchronous command, waits for its job and returns the job's result.
+    pub async fn run(&self, command: &str, parameters: &[(&str, &str)]) -> Result<Value, ClientError> {
+        let answer = self.call(command, parameters).await?;
+        let Some(job) = answer["jobid"].as_str() else {
+            let what = "names no job: the command is synchronous, so call it".to_owned();
+            return Err(ClientError::Unexpected { command: command.to_owned(), status: 200, what });
+        };
+        let started = Instant::now();
+        loop {
+            let mut result = self.call("queryAsyncJobResult", &[("jobid", job)]).await?;
+            match result["jobstatus"].as_i64() {
+                Some(0) if started.elapsed() < self.patience => sleep(self.poll).await,
+                Some(0) => {
+                    let (command, job) = (command.to_owned(), job.to_owned());
+                    return Err(ClientError::Unfinished { command, job, waited: started.elapsed() });
+                }
+                Some(1) => return Ok(result["jobresult"].take()),
+                _ => {
+                    let code = result["jobresult"]["errorcode"].as_i64().or(result["jobresultcode"].as_i64());
+                    return Err(ClientError::Job {
+                        command: command.to_owned(),
+                        job: job.to_owned(),
+                        code: code.unwrap_or_default(),
+                        text: result["jobresult"]["errortext"].as_str().unwrap_or_default().to_owned(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The form to post. The pre-shared key is in it, so it must not become part of an address that
+    /// somebody logs.
+    fn signed(&self, command: &str, parameters: &[(&str, &str)]) -> String {
+        let fixed = [("apiKey", self.credentials.api_key.as_str()), ("command", command), ("response", "json")];
+        let all = || fixed.iter().chain(parameters).copied();
+        let signature = signature::sign(&signature::string_to_sign(all()), &self.credentials.secret_key);
+        let pairs = all().chain([("signature", signature.as_str())]);
+        let pairs: Vec<_> =
+            pairs.map(|(name, value)| format!("{}={}", signature::encode(name), signature::encode(value))).collect();
+        pairs.join("&")
+    }
+}
+
+fn send(agent: &Agent, endpoint: &str, form: &str) -> Result<(u16, String), String> {
+    let request = agent.post(endpoint).header("content-type", "application/x-www-form-urlencoded");
+    let mut answer = request.send(form).map_err(|error| error.to_string())?;
+    let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
+    Ok((answer.status().as_u16(), text))
+}

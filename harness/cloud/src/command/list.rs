@@ -1,0 +1,92 @@
+//! What all lists share: the parameters, the choice of accounts, and paging.
+
+use serde_json::{Value, json};
+
+use super::{Call, Parameter, Result, Type};
+use crate::{
+    server::Failure,
+    store::{Entity, account},
+};
+
+pub(crate) const COMMON: &[Parameter] = &[
+    Parameter::optional("keyword", Type::Text),
+    Parameter::optional("page", Type::Long),
+    Parameter::optional("pagesize", Type::Long),
+    Parameter::optional("account", Type::Text),
+    Parameter::optional("domainid", Type::Id(Entity::Domain)),
+    Parameter::optional("isrecursive", Type::Bool),
+    Parameter::optional("listall", Type::Bool),
+];
+
+/// CloudStack's `default.page.size`: also the most that one page may hold.
+const MAX_PAGE: usize = 500;
+
+/// One page of a list. `count` is of the whole list; an empty list has none.
+pub(crate) fn page(call: &Call, object: &str, rows: Vec<Value>) -> Result<Value> {
+    named_account(call)?;
+    let count = rows.len();
+    let (skip, take) = limits(call.arguments.long("page"), call.arguments.long("pagesize"))?;
+    let rows: Vec<_> = rows.into_iter().skip(skip).take(take).collect();
+    match (rows.is_empty(), count) {
+        (true, 0) => Ok(json!({})),
+        (true, _) if call.cloud.rules.count_past_end => Ok(json!({ "count": count })),
+        (true, _) => Ok(json!({})),
+        (false, _) => Ok(json!({ "count": count, object: rows })),
+    }
+}
+
+/// There is one account so far, so a list of an account that exists is the whole list.
+fn named_account(call: &Call) -> Result<()> {
+    let Some(name) = call.arguments.text("account") else { return Ok(()) };
+    call.cloud.store.transaction(|db| {
+        let domain = call.arguments.id("domainid").unwrap_or(account::ADMIN.domain);
+        match account::find(db, name, domain)? {
+            Some(_) => Ok(()),
+            None => {
+                let domain = Entity::Domain.uuid(db, domain)?;
+                Err(Failure::invalid(format!("could not find account {name} in domain {domain}")))
+            }
+        }
+    })
+}
+
+fn limits(page: Option<i64>, size: Option<i64>) -> Result<(usize, usize)> {
+    match (page, size) {
+        (None, None) => Ok((0, MAX_PAGE)),
+        (None, Some(-1)) => Ok((0, usize::MAX)),
+        (Some(_), Some(-1)) => Err(Failure::parameter("Can't specify page parameter when pagesize is -1 (Unlimited)")),
+        (None, Some(_)) => Err(Failure::parameter("\"page\" parameter is required when \"pagesize\" is specified")),
+        (Some(_), None) => Err(Failure::parameter("\"pagesize\" parameter is required when \"page\" is specified")),
+        (Some(page), Some(size)) => {
+            let size = usize::try_from(size).unwrap_or(0);
+            if size > MAX_PAGE {
+                let text = format!("Page size can't exceed max allowed page size value: {MAX_PAGE}");
+                return Err(Failure::parameter(text));
+            }
+            // Pages count from 1, and what is before the first page is the first page.
+            let before = usize::try_from(page.saturating_sub(1)).unwrap_or(0);
+            Ok((before.saturating_mul(size), size))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn page_and_pagesize_come_together() {
+        assert_eq!(limits(None, None), Ok((0, 500)));
+        assert_eq!(limits(None, Some(-1)), Ok((0, usize::MAX)));
+        assert_eq!(limits(Some(3), Some(10)), Ok((20, 10)));
+        assert_eq!(limits(Some(0), Some(10)), Ok((0, 10)));
+        assert_eq!(limits(Some(-7), Some(10)), Ok((0, 10)));
+        for wrong in [(Some(1), None), (None, Some(1)), (Some(1), Some(-1)), (Some(1), Some(501))] {
+            assert_eq!(limits(wrong.0, wrong.1).unwrap_err().code, 431, "{wrong:?}");
+        }
+        assert_eq!(limits(Some(i64::MAX), Some(500)).unwrap().1, 500);
+        assert!(limits(Some(i64::MIN), Some(5)).is_ok());
+    }
+}

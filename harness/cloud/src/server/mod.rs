@@ -1,0 +1,128 @@
+//! The service: a listener, the tasks behind it, and what they share.
+
+mod dispatch;
+mod failure;
+mod http;
+mod monitor;
+mod render;
+mod request;
+pub(crate) mod routers;
+pub(crate) mod tunnels;
+mod turn;
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+};
+
+pub(crate) use failure::Failure;
+pub(crate) use request::Request;
+use turn::Turns;
+
+use crate::{CloudError, Config, Credentials, Fabric, Router, lock, profile::Rules, store::Store};
+
+/// How long [`Service::stop`] waits for a request that is still arriving.
+const LAST_REQUEST: Duration = Duration::from_secs(5);
+
+/// A running service. Dropping it ends everything at once; jobs that were under way fail, with a
+/// reason, when a service starts over the same store.
+pub struct Service {
+    cloud: Arc<Cloud>,
+    address: SocketAddr,
+    shutdown: Option<oneshot::Sender<()>>,
+    server: JoinHandle<()>,
+}
+
+impl Service {
+    /// Serves `listener`. Routers of VPCs that are already in the store are deployed meanwhile.
+    pub async fn start(config: Config, fabric: Arc<dyn Fabric>, listener: TcpListener) -> Result<Self, CloudError> {
+        if config.public_addresses.is_empty() {
+            return Err(CloudError::NoPublicAddress);
+        }
+        let address = listener.local_addr().map_err(CloudError::Listener)?;
+        let cloud = Arc::new(Cloud {
+            rules: config.profile.rules(),
+            credentials: config.credentials,
+            public_addresses: config.public_addresses,
+            store: Store::open(&config.store, config.profile)?,
+            fabric,
+            routers: Mutex::default(),
+            turns: Turns::default(),
+            tasks: Mutex::new(Some(JoinSet::new())),
+        });
+        let vpcs = routers::recover(&cloud).map_err(|failure| CloudError::Recovery(failure.text))?;
+        routers::restore(&cloud, vpcs);
+        cloud.spawn(monitor::run(cloud.clone(), config.router_check_interval));
+        let (shutdown, stopped) = oneshot::channel();
+        let server = tokio::spawn(http::serve(listener, cloud.clone(), stopped));
+        Ok(Self { cloud, address, shutdown: Some(shutdown), server })
+    }
+
+    /// Where clients send their requests: `http://127.0.0.1:8080/client/api`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}{}", self.address, http::PATH)
+    }
+
+    /// Ends jobs and monitor, answers the requests that have arrived, and closes the listener.
+    pub async fn stop(mut self) {
+        self.shutdown = None;
+        let tasks = lock(&self.cloud.tasks).take();
+        if let Some(mut tasks) = tasks {
+            tasks.shutdown().await;
+        }
+        // What is still open when the time is up is closed by Drop.
+        let _ = tokio::time::timeout(LAST_REQUEST, &mut self.server).await;
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.shutdown = None;
+        *lock(&self.cloud.tasks) = None;
+        self.server.abort();
+    }
+}
+
+/// What requests, jobs and the monitor share.
+pub(crate) struct Cloud {
+    pub rules: &'static Rules,
+    pub credentials: Credentials,
+    pub public_addresses: Vec<Ipv4Addr>,
+    pub store: Store,
+    pub fabric: Arc<dyn Fabric>,
+    pub turns: Turns,
+    /// By VPC.
+    routers: Mutex<HashMap<i64, Arc<dyn Router>>>,
+    /// None once the service is stopping.
+    tasks: Mutex<Option<JoinSet<()>>>,
+}
+
+impl Cloud {
+    pub(crate) fn router(&self, vpc: i64) -> Option<Arc<dyn Router>> {
+        lock(&self.routers).get(&vpc).cloned()
+    }
+
+    pub(crate) fn remember_router(&self, vpc: i64, router: Arc<dyn Router>) {
+        lock(&self.routers).insert(vpc, router);
+    }
+
+    pub(crate) fn forget_router(&self, vpc: i64) {
+        lock(&self.routers).remove(&vpc);
+    }
+
+    /// A task that ends with the service.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(tasks) = lock(&self.tasks).as_mut() {
+            while tasks.try_join_next().is_some() {}
+            tasks.spawn(task);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Customer gateways: the far end of connections, as its owner described it.
+
+use std::net::Ipv4Addr;
+
+use policy::PreSharedKey;
+use rusqlite::{Connection, OptionalExtension, Row};
+use uuid::Uuid;
+
+use super::{Result, account::Owner, all, new_uuid, parsed};
+
+pub(crate) struct CustomerGateway {
+    pub id: i64,
+    pub uuid: Uuid,
+    pub data: New,
+    pub owner: Owner,
+}
+
+/// Policies and networks stay as they were typed; the API returns them so.
+pub(crate) struct New {
+    pub name: String,
+    pub gateway: Ipv4Addr,
+    pub cidr_list: String,
+    pub psk: PreSharedKey,
+    pub ike_policy: String,
+    pub esp_policy: String,
+    pub ike_lifetime: i64,
+    pub esp_lifetime: i64,
+    pub dpd: bool,
+}
+
+fn read(row: &Row<'_>) -> Result<CustomerGateway> {
+    Ok(CustomerGateway {
+        id: row.get("id")?,
+        uuid: parsed(row, "uuid")?,
+        data: New {
+            name: row.get("name")?,
+            gateway: parsed(row, "gateway_ip")?,
+            cidr_list: row.get("guest_cidr_list")?,
+            psk: PreSharedKey::new(row.get::<_, String>("ipsec_psk")?),
+            ike_policy: row.get("ike_policy")?,
+            esp_policy: row.get("esp_policy")?,
+            ike_lifetime: row.get("ike_lifetime")?,
+            esp_lifetime: row.get("esp_lifetime")?,
+            dpd: row.get("dpd")?,
+        },
+        owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
+    })
+}
+
+pub(crate) fn insert(db: &Connection, new: &New, owner: Owner) -> Result<i64> {
+    db.execute(
+        "INSERT INTO s2s_customer_gateway (uuid, name, gateway_ip, guest_cidr_list, ipsec_psk, ike_policy, esp_policy,
+                                           ike_lifetime, esp_lifetime, dpd, domain_id, account_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        (
+            new_uuid(),
+            &new.name,
+            new.gateway.to_string(),
+            &new.cidr_list,
+            new.psk.expose(),
+            &new.ike_policy,
+            &new.esp_policy,
+            new.ike_lifetime,
+            new.esp_lifetime,
+            new.dpd,
+            owner.domain,
+            owner.account,
+        ),
+    )?;
+    Ok(db.last_insert_rowid())
+}
+
+pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<CustomerGateway>> {
+    db.query_row("SELECT * FROM s2s_customer_gateway WHERE id = ?1 AND removed IS NULL", [id], read).optional()
+}
+
+/// Newest first.
+pub(crate) fn list(db: &Connection) -> Result<Vec<CustomerGateway>> {
+    all(db, "SELECT * FROM s2s_customer_gateway WHERE removed IS NULL ORDER BY id DESC", [], read)
+}

@@ -1,0 +1,94 @@
+//! What happened: alerts and events.
+
+use rusqlite::{Connection, Row};
+use uuid::Uuid;
+
+use super::{
+    Result,
+    account::{ADMIN, ADMIN_USER, Owner},
+    all, new_uuid, now, parsed,
+};
+
+/// `ALERT.SERVICE.DOMAINROUTER`, CloudStack's type for all that a virtual router has to say.
+pub(crate) const DOMAIN_ROUTER: i64 = 9;
+
+pub(crate) struct Alert {
+    pub uuid: Uuid,
+    pub kind: i64,
+    pub subject: String,
+    pub sent: String,
+}
+
+fn read(row: &Row<'_>) -> Result<Alert> {
+    Ok(Alert {
+        uuid: parsed(row, "uuid")?,
+        kind: row.get("type")?,
+        subject: row.get("subject")?,
+        sent: row.get("last_sent")?,
+    })
+}
+
+/// Stored per occurrence: alerts of this type are never merged.
+pub(crate) fn alert(db: &Connection, subject: &str) -> Result<()> {
+    db.execute(
+        "INSERT INTO alert (uuid, type, data_center_id, subject, created, last_sent) VALUES (?1, ?2, 1, ?3, ?4, ?4)",
+        (new_uuid(), DOMAIN_ROUTER, subject, now()),
+    )
+    .map(drop)
+}
+
+/// Newest first.
+pub(crate) fn alerts(db: &Connection) -> Result<Vec<Alert>> {
+    all(db, "SELECT * FROM alert ORDER BY id DESC", [], read)
+}
+
+pub(crate) struct Event {
+    pub id: i64,
+    pub uuid: Uuid,
+    pub kind: String,
+    pub state: String,
+    pub level: String,
+    pub description: String,
+    pub owner: Owner,
+    pub created: String,
+    /// The first event of the same command, unless this is it.
+    pub parent: Option<Uuid>,
+}
+
+/// Newest first.
+pub(crate) fn events(db: &Connection) -> Result<Vec<Event>> {
+    let sql = "SELECT event.*, parent.uuid AS parent FROM event LEFT JOIN event AS parent ON parent.id = event.start_id
+               ORDER BY event.id DESC";
+    all(db, sql, [], |row| {
+        let parent: Option<String> = row.get("parent")?;
+        Ok(Event {
+            id: row.get("id")?,
+            uuid: parsed(row, "uuid")?,
+            kind: row.get("type")?,
+            state: row.get("state")?,
+            level: row.get("level")?,
+            description: row.get("description")?,
+            owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
+            created: row.get("created")?,
+            parent: parent.and_then(|uuid| uuid.parse().ok()),
+        })
+    })
+}
+
+/// One step of a command: `kind` is such as `VPN.S2S.CONNECTION.CREATE`, `state` how far it has come.
+/// Returns the row; `start` is the row of the command's first event, or 0.
+pub(crate) fn event(
+    db: &Connection,
+    kind: &str,
+    state: &str,
+    level: &str,
+    description: &str,
+    start: i64,
+) -> Result<i64> {
+    db.execute(
+        "INSERT INTO event (uuid, type, state, description, user_id, account_id, domain_id, created, level, start_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        (new_uuid(), kind, state, description, ADMIN_USER, ADMIN.account, ADMIN.domain, now(), level, start),
+    )?;
+    Ok(db.last_insert_rowid())
+}

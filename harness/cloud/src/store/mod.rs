@@ -1,0 +1,213 @@
+//! The database: CloudStack's tables in SQLite. Rows are soft-deleted: `removed` is their end.
+
+pub(crate) mod account;
+pub(crate) mod connection;
+pub(crate) mod customer_gateway;
+pub(crate) mod job;
+pub(crate) mod journal;
+pub(crate) mod offering;
+pub(crate) mod tier;
+pub(crate) mod vpc;
+pub(crate) mod vpn_gateway;
+
+use std::{path::Path, str::FromStr, sync::Mutex};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, types::Type};
+use uuid::Uuid;
+
+use crate::{CloudError, Profile, StoreLocation, lock};
+
+pub(crate) type Result<T, E = rusqlite::Error> = std::result::Result<T, E>;
+
+pub(crate) struct Store(Mutex<Connection>);
+
+impl Store {
+    pub(crate) fn open(location: &StoreLocation, profile: Profile) -> Result<Self, CloudError> {
+        match location {
+            StoreLocation::Memory => {
+                let mut db = Connection::open_in_memory().map_err(|source| CloudError::Memory { source })?;
+                prepare(&mut db, profile).map_err(|source| CloudError::Memory { source })?;
+                Ok(Self(Mutex::new(db)))
+            }
+            StoreLocation::File(path) => {
+                let failed = |source| CloudError::Store { path: path.clone(), source };
+                for_its_owner(path).map_err(|source| CloudError::File { path: path.clone(), source })?;
+                let mut db = Connection::open(path).map_err(failed)?;
+                db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+                let found = prepare(&mut db, profile).map_err(failed)?;
+                if found != profile.name() {
+                    return Err(CloudError::OtherProfile { path: path.clone(), found, wanted: profile.name() });
+                }
+                Ok(Self(Mutex::new(db)))
+            }
+        }
+    }
+
+    /// Everything in `work` happens, or, if it fails, nothing of it.
+    pub(crate) fn transaction<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut db = lock(&self.0);
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+}
+
+/// The database holds pre-shared keys. SQLite gives its other files the mode of this one.
+fn for_its_owner(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+}
+
+/// Makes the tables and what every CloudStack has, unless they are there; says whose profile they are.
+fn prepare(db: &mut Connection, profile: Profile) -> Result<String> {
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        transaction.execute_batch(include_str!("schema.sql"))?;
+        transaction.execute("INSERT INTO profile (name) VALUES (?1)", [profile.name()])?;
+        account::seed(&transaction)?;
+        offering::seed(&transaction)?;
+    }
+    let found = transaction.query_row("SELECT name FROM profile", [], |row| row.get(0))?;
+    transaction.commit()?;
+    Ok(found)
+}
+
+/// What an id in a request may stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entity {
+    Domain,
+    Zone,
+    VpcOffering,
+    NetworkOffering,
+    Vpc,
+    Network,
+    VpnGateway,
+    CustomerGateway,
+    Connection,
+    Job,
+    Event,
+}
+
+impl Entity {
+    fn table(self) -> &'static str {
+        match self {
+            Self::Domain => "domain",
+            Self::Zone => "data_center",
+            Self::VpcOffering => "vpc_offerings",
+            Self::NetworkOffering => "network_offerings",
+            Self::Vpc => "vpc",
+            Self::Network => "networks",
+            Self::VpnGateway => "s2s_vpn_gateway",
+            Self::CustomerGateway => "s2s_customer_gateway",
+            Self::Connection => "s2s_vpn_connection",
+            Self::Job => "async_job",
+            Self::Event => "event",
+        }
+    }
+
+    /// The row with this UUID or, as before CloudStack 3, with this number; removed ones included.
+    pub(crate) fn resolve(self, db: &Connection, text: &str) -> Result<Option<i64>> {
+        let sql = format!("SELECT id FROM {} WHERE uuid = ?1 OR id = ?2", self.table());
+        db.query_row(&sql, (text, text.parse::<i64>().ok()), |row| row.get(0)).optional()
+    }
+
+    pub(crate) fn uuid(self, db: &Connection, id: i64) -> Result<Uuid> {
+        let sql = format!("SELECT uuid FROM {} WHERE id = ?1", self.table());
+        db.query_row(&sql, [id], |row| parsed(row, "uuid"))
+    }
+
+    pub(crate) fn remove(self, db: &Connection, id: i64) -> Result<()> {
+        let sql = format!("UPDATE {} SET removed = ?1 WHERE id = ?2 AND removed IS NULL", self.table());
+        db.execute(&sql, (now(), id)).map(drop)
+    }
+}
+
+/// A column of a type that is kept as text.
+fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(row: &Row<'_>, column: &str) -> Result<T> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| {
+        let index = row.as_ref().column_index(column).unwrap_or_default();
+        rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
+    })
+}
+
+/// Every row of a query.
+fn all<T>(
+    db: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    read: fn(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    db.prepare(sql)?.query_map(parameters, read)?.collect()
+}
+
+fn new_uuid() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// The time as a `datetime` column holds it: UTC, to the second.
+fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// A `datetime` column as the API writes it.
+pub(crate) fn api_time(column: &str) -> String {
+    format!("{}+0000", column.replacen(' ', "T", 1))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_failed_transaction_leaves_nothing() {
+        let store = Store::open(&StoreLocation::Memory, Profile::Spec2012).unwrap();
+        let failed: Result<()> = store.transaction(|db| {
+            journal::alert(db, "never seen")?;
+            db.execute("nonsense", []).map(drop)
+        });
+        assert!(failed.is_err());
+        assert!(store.transaction(|db| journal::alerts(db)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_a_column_is_refused() {
+        let store = Store::open(&StoreLocation::Memory, Profile::Spec2012).unwrap();
+        let gateway = |policy: &str| customer_gateway::New {
+            name: "n".to_owned(),
+            gateway: [198, 51, 100, 7].into(),
+            cidr_list: "10.0.0.0/8".to_owned(),
+            psk: policy::PreSharedKey::new("k"),
+            ike_policy: policy.to_owned(),
+            esp_policy: "aes128-sha1".to_owned(),
+            ike_lifetime: 86_400,
+            esp_lifetime: 3_600,
+            dpd: false,
+        };
+        let insert = |policy| store.transaction(|db| customer_gateway::insert(db, &gateway(policy), account::ADMIN));
+        assert!(insert("3des-sha1,aes128-sha1;modp1536").is_ok());
+        assert!(insert("3des-sha1;modp1024,aes128-sha1;modp1536").is_err());
+    }
+
+    #[test]
+    fn the_file_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = std::env::temp_dir().join(format!("tunnelproof-store-{}.db", Uuid::new_v4()));
+        let store = Store::open(&StoreLocation::File(path.clone()), Profile::Spec2012).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(store);
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+        }
+    }
+}

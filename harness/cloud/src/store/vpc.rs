@@ -1,0 +1,130 @@
+//! VPCs and the public addresses they hold.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use rusqlite::{Connection, OptionalExtension, Row};
+use uuid::Uuid;
+
+use super::{Result, account::Owner, all, new_uuid, now, parsed};
+
+pub(crate) struct Vpc {
+    pub id: i64,
+    pub uuid: Uuid,
+    pub name: String,
+    pub display_text: String,
+    pub cidr: Ipv4Net,
+    pub state: String,
+    pub offering: i64,
+    pub zone: i64,
+    pub network_domain: Option<String>,
+    pub owner: Owner,
+    pub created: String,
+}
+
+pub(crate) struct New<'a> {
+    pub name: &'a str,
+    pub display_text: &'a str,
+    pub cidr: Ipv4Net,
+    pub offering: i64,
+    pub zone: i64,
+    pub network_domain: Option<&'a str>,
+}
+
+fn read(row: &Row<'_>) -> Result<Vpc> {
+    Ok(Vpc {
+        id: row.get("id")?,
+        uuid: parsed(row, "uuid")?,
+        name: row.get("name")?,
+        display_text: row.get("display_text")?,
+        cidr: parsed(row, "cidr")?,
+        state: row.get("state")?,
+        offering: row.get("vpc_offering_id")?,
+        zone: row.get("zone_id")?,
+        network_domain: row.get("network_domain")?,
+        owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
+        created: row.get("created")?,
+    })
+}
+
+pub(crate) fn insert(db: &Connection, new: &New<'_>, owner: Owner) -> Result<i64> {
+    db.execute(
+        "INSERT INTO vpc (uuid, name, display_text, cidr, state, vpc_offering_id, zone_id, domain_id, account_id,
+                          network_domain, created)
+         VALUES (?1, ?2, ?3, ?4, 'Enabled', ?5, ?6, ?7, ?8, ?9, ?10)",
+        (
+            new_uuid(),
+            new.name,
+            new.display_text,
+            new.cidr.to_string(),
+            new.offering,
+            new.zone,
+            owner.domain,
+            owner.account,
+            new.network_domain,
+            now(),
+        ),
+    )?;
+    Ok(db.last_insert_rowid())
+}
+
+pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<Vpc>> {
+    db.query_row("SELECT * FROM vpc WHERE id = ?1 AND removed IS NULL", [id], read).optional()
+}
+
+/// Newest first.
+pub(crate) fn list(db: &Connection) -> Result<Vec<Vpc>> {
+    all(db, "SELECT * FROM vpc WHERE removed IS NULL ORDER BY id DESC", [], read)
+}
+
+pub(crate) fn set_state(db: &Connection, id: i64, state: &str) -> Result<()> {
+    db.execute("UPDATE vpc SET state = ?1 WHERE id = ?2", (state, id)).map(drop)
+}
+
+pub(crate) struct Address {
+    pub id: i64,
+    pub address: Ipv4Addr,
+}
+
+/// The source NAT address of a VPC.
+pub(crate) fn source_nat(db: &Connection, vpc: i64) -> Result<Option<Address>> {
+    let sql = "SELECT id, public_ip_address FROM user_ip_address
+               WHERE vpc_id = ?1 AND source_nat = 1 AND state = 'Allocated'";
+    let read = |row: &Row<'_>| Ok(Address { id: row.get("id")?, address: parsed(row, "public_ip_address")? });
+    db.query_row(sql, [vpc], read).optional()
+}
+
+/// Gives a VPC the first of `addresses` that nobody has.
+pub(crate) fn allocate_source_nat(db: &Connection, vpc: &Vpc, addresses: &[Ipv4Addr]) -> Result<Option<Ipv4Addr>> {
+    let taken = "SELECT EXISTS (SELECT 1 FROM user_ip_address WHERE public_ip_address = ?1 AND state = 'Allocated')";
+    for &address in addresses {
+        if db.query_row(taken, [address.to_string()], |row| row.get(0))? {
+            continue;
+        }
+        db.execute(
+            "INSERT INTO user_ip_address (uuid, public_ip_address, state, source_nat, allocated, domain_id, account_id,
+                                          data_center_id, vpc_id)
+             VALUES (?1, ?2, 'Allocated', 1, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (public_ip_address) DO UPDATE SET state = 'Allocated', source_nat = 1,
+                allocated = excluded.allocated, domain_id = excluded.domain_id, account_id = excluded.account_id,
+                data_center_id = excluded.data_center_id, vpc_id = excluded.vpc_id",
+            (new_uuid(), address.to_string(), now(), vpc.owner.domain, vpc.owner.account, vpc.zone, vpc.id),
+        )?;
+        return Ok(Some(address));
+    }
+    Ok(None)
+}
+
+pub(crate) fn release_addresses(db: &Connection, vpc: i64) -> Result<()> {
+    db.execute(
+        "UPDATE user_ip_address SET state = 'Free', source_nat = 0, allocated = NULL, domain_id = NULL,
+                account_id = NULL, vpc_id = NULL WHERE vpc_id = ?1",
+        [vpc],
+    )
+    .map(drop)
+}
+
+pub(crate) fn address(db: &Connection, id: i64) -> Result<Ipv4Addr> {
+    let sql = "SELECT public_ip_address FROM user_ip_address WHERE id = ?1";
+    db.query_row(sql, [id], |row| parsed(row, "public_ip_address"))
+}

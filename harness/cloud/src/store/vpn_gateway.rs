@@ -1,0 +1,46 @@
+//! VPN gateways: a VPC's end of its connections.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use uuid::Uuid;
+
+use super::{Result, account::Owner, all, new_uuid, parsed};
+
+pub(crate) struct VpnGateway {
+    pub id: i64,
+    pub uuid: Uuid,
+    /// Row of its public address.
+    pub address: i64,
+    pub vpc: i64,
+    pub owner: Owner,
+}
+
+fn read(row: &Row<'_>) -> Result<VpnGateway> {
+    Ok(VpnGateway {
+        id: row.get("id")?,
+        uuid: parsed(row, "uuid")?,
+        address: row.get("addr_id")?,
+        vpc: row.get("vpc_id")?,
+        owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
+    })
+}
+
+pub(crate) fn insert(db: &Connection, vpc: i64, address: i64, owner: Owner) -> Result<i64> {
+    db.execute(
+        "INSERT INTO s2s_vpn_gateway (uuid, addr_id, vpc_id, domain_id, account_id) VALUES (?1, ?2, ?3, ?4, ?5)",
+        (new_uuid(), address, vpc, owner.domain, owner.account),
+    )?;
+    Ok(db.last_insert_rowid())
+}
+
+pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<VpnGateway>> {
+    db.query_row("SELECT * FROM s2s_vpn_gateway WHERE id = ?1 AND removed IS NULL", [id], read).optional()
+}
+
+pub(crate) fn of_vpc(db: &Connection, vpc: i64) -> Result<Option<VpnGateway>> {
+    db.query_row("SELECT * FROM s2s_vpn_gateway WHERE vpc_id = ?1 AND removed IS NULL", [vpc], read).optional()
+}
+
+/// Newest first.
+pub(crate) fn list(db: &Connection) -> Result<Vec<VpnGateway>> {
+    all(db, "SELECT * FROM s2s_vpn_gateway WHERE removed IS NULL ORDER BY id DESC", [], read)
+}

@@ -1,0 +1,125 @@
+//! Captures: every frame of chosen interfaces, with the kernel's time stamps, into one pcapng file.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter},
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{io::unix::AsyncFd, task::JoinHandle};
+use wire::{audit::Side, marker, pcapng};
+
+use crate::{Error, Result, machine::Machine, sys};
+
+/// Longer than any frame of an Ethernet with 1500-byte packets.
+const SNAP: usize = 65_536;
+
+type Writer = pcapng::Writer<BufWriter<File>>;
+
+/// A running capture of several points. Without [`Capture::finish`] the last frames may be missing.
+pub struct Capture {
+    path: PathBuf,
+    writer: Arc<Mutex<Writer>>,
+    points: Vec<Point>,
+    frames: Arc<AtomicU64>,
+}
+
+struct Point {
+    name: String,
+    sender: OwnedFd,
+    reader: JoinHandle<io::Result<()>>,
+}
+
+/// Ends a capture point; each is unlike any payload of a guest.
+const MARKER: u64 = 0x7470_656e_6421_0a00;
+
+impl Capture {
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).map_err(Error::file(path))?;
+        let writer = pcapng::Writer::new(BufWriter::with_capacity(1 << 18, file)).map_err(Error::file(path))?;
+        Ok(Self { path: path.into(), writer: Arc::new(Mutex::new(writer)), points: Vec::new(), frames: Arc::default() })
+    }
+
+    /// Captures an interface from now on.
+    pub async fn add(&mut self, name: &str, side: Side, machine: &Machine, interface: &str) -> Result<()> {
+        let index = machine.interface_index(interface).await?;
+        let open = move || Ok((sys::packet_socket(index)?, sys::packet_socket(index)?));
+        let (receiver, sender) = machine.attempt(&format!("capture on {interface}"), open).await?;
+        let receiver = sys::watch(receiver).map_err(Error::machine(machine.name(), "watch the capture socket"))?;
+        let number = {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.add_point(name, side).map_err(Error::file(&self.path))?
+        };
+        let marker = MARKER + self.points.len() as u64;
+        let reader = tokio::spawn(read(receiver, self.writer.clone(), number, marker, self.frames.clone()));
+        self.points.push(Point { name: name.to_owned(), sender, reader });
+        Ok(())
+    }
+
+    /// Frames written so far.
+    pub fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    /// Ends the capture after a marker has been seen at every point, so that nothing before it is lost.
+    pub async fn finish(mut self) -> Result<PathBuf> {
+        for (number, point) in self.points.iter().enumerate() {
+            let frame = marker::frame(MARKER + number as u64);
+            rustix::net::send(&point.sender, &frame, rustix::net::SendFlags::empty())
+                .map_err(|e| Error::machine(&point.name, "send the capture's end marker")(e.into()))?;
+        }
+        for point in &mut self.points {
+            let limit = Duration::from_secs(5);
+            let ended = tokio::time::timeout(limit, &mut point.reader).await;
+            ended
+                .map_err(|_| Error::Deadline {
+                    what: format!("the end marker at capture point {}", point.name),
+                    waited_ms: limit.as_millis(),
+                    last: format!("{} frames at all points", self.frames.load(Ordering::Relaxed)),
+                })?
+                .map_err(|_| Error::MachineGone { machine: point.name.clone() })?
+                .map_err(Error::file(&self.path))?;
+        }
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.flush().map_err(Error::file(&self.path))?;
+        Ok(self.path.clone())
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        for point in &self.points {
+            point.reader.abort();
+        }
+    }
+}
+
+async fn read(
+    socket: AsyncFd<OwnedFd>,
+    writer: Arc<Mutex<Writer>>,
+    point: u32,
+    end: u64,
+    frames: Arc<AtomicU64>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; SNAP];
+    loop {
+        let mut ready = socket.readable().await?;
+        let frame = match ready.try_io(|fd| sys::receive_frame(fd.get_ref(), &mut buffer)) {
+            Ok(frame) => frame?,
+            Err(_would_block) => continue,
+        };
+        let data = &buffer[..frame.length];
+        let original = u32::try_from(frame.original).unwrap_or(u32::MAX);
+        writer.lock().unwrap_or_else(PoisonError::into_inner).write_frame(point, frame.time_ns, original, data)?;
+        frames.fetch_add(1, Ordering::Relaxed);
+        if marker::parse(data) == Some(end) {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! libreswan: pluto, driven by its own `addconn` and `whack`, whose socket speaks a private C structure that
+//! changes with every release.
+
+use std::{fmt::Write, path::Path, process::Command, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use ipnet::Ipv4Net;
+use policy::Daemon;
+use tokio::sync::Mutex;
+
+use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, START, STOP, Status, Tunnel, kernel_status};
+use crate::{
+    Error, Result,
+    machine::{Machine, Process},
+    wait::Wait,
+};
+
+const BINARIES: &str = "/usr/libexec/ipsec";
+const CONFIGURATION: &str = "/run/ipsec/ipsec.conf";
+const SECRETS: &str = "/run/ipsec/ipsec.secrets";
+const SOCKET: &str = "/run/pluto/pluto.ctl";
+const LOG: &str = "pluto.log";
+
+/// libreswan 5 answers IKEv1 only when told so.
+const SETUP: &str = "config setup\n    ikev1-policy=accept\n";
+
+pub(super) struct Libreswan {
+    machine: Arc<Machine>,
+    /// What the daemon was told, so that its secrets file can be written anew.
+    tunnels: Mutex<Vec<Tunnel>>,
+    /// Until it was told to end.
+    pluto: Mutex<Option<Process>>,
+}
+
+impl Libreswan {
+    pub async fn start(machine: Arc<Machine>) -> Result<Self> {
+        machine.write_file(CONFIGURATION, SETUP.into(), 0o644).await?;
+        machine.write_file(SECRETS, Vec::new(), 0o600).await?;
+        machine.make_folder("/run/pluto").await?;
+        let mut command = program("pluto");
+        command
+            .args(["--nofork", "--config", CONFIGURATION, "--secretsfile", SECRETS])
+            .args(["--nssdir", "/var/lib/ipsec/nss", "--ipsecdir", "/etc/ipsec.d", "--rundir", "/run/pluto"])
+            .args(["--logfile", "/var/log/pluto.log"]);
+        let mut pluto = machine.spawn(command, "pluto.out").await?;
+        let wait = Wait::new(format!("pluto on {} to listen", machine.name()), START);
+        while !machine.run(|| Path::new(SOCKET).exists()).await? {
+            if let Some(status) = pluto.ended() {
+                return Err(failed(&machine, format!("it ended at once: {status}")));
+            }
+            wait.again(format!("no {SOCKET}")).await?;
+        }
+        let libreswan = Self { machine, tunnels: Mutex::default(), pluto: Mutex::new(Some(pluto)) };
+        libreswan.whack(&["--listen"]).await?;
+        Ok(libreswan)
+    }
+
+    /// Writes the secrets of these tunnels and has the daemon read them.
+    async fn secrets(&self, tunnels: &[Tunnel]) -> Result<()> {
+        let text = tunnels.iter().fold(String::new(), |mut text, Tunnel { local, peer, key, .. }| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{local} {peer} : PSK \"{}\"", key.expose());
+            text
+        });
+        self.machine.write_file(SECRETS, text.into_bytes(), 0o600).await?;
+        self.whack(&["--rereadsecrets"]).await
+    }
+
+    async fn whack(&self, arguments: &[&str]) -> Result<()> {
+        let mut command = program("whack");
+        command.args(arguments);
+        self.run(command, &format!("whack {}", arguments.join(" "))).await
+    }
+
+    async fn run(&self, command: Command, what: &str) -> Result<()> {
+        let finished = self.machine.finish(command).await?;
+        if finished.status.success() {
+            return Ok(());
+        }
+        Err(failed(&self.machine, format!("{what}: {}: {}", finished.status, finished.text.trim())))
+    }
+}
+
+impl Gateway for Libreswan {
+    fn daemon(&self) -> Daemon {
+        Daemon::Libreswan
+    }
+
+    fn apply<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let mut tunnels = self.tunnels.lock().await;
+            tunnels.retain(|known| known.name != tunnel.name);
+            tunnels.push(tunnel.clone());
+            self.secrets(&tunnels).await?;
+            let file = format!("/run/ipsec/{}.conf", tunnel.name);
+            self.machine.write_file(&file, configuration(tunnel).into_bytes(), 0o644).await?;
+            let mut command = program("addconn");
+            command.args(["--ctlsocket", SOCKET, "--config", &file, &tunnel.name]);
+            self.run(command, "addconn").await
+        })
+    }
+
+    fn initiate<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.whack(&["--initiate", "--asynchronous", "--name", &tunnel.name]).await })
+    }
+
+    fn terminate<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let mut tunnels = self.tunnels.lock().await;
+            self.whack(&["--delete", "--name", &tunnel.name]).await?;
+            tunnels.retain(|known| known.name != tunnel.name);
+            self.secrets(&tunnels).await
+        })
+    }
+
+    fn status<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<Status>> {
+        Box::pin(kernel_status(&self.machine, tunnel))
+    }
+
+    fn stop(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            match self.pluto.lock().await.take() {
+                Some(pluto) => pluto.terminate(STOP).await,
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+/// ipsec.conf(5) of libreswan 5, with the values that CloudStack 4.0's `ipsectunnel.sh` writes. The laboratory
+/// does the routing, so the daemon's own script, a dozen processes for each event, is not run.
+fn configuration(tunnel: &Tunnel) -> String {
+    let Tunnel { name, local, peer, local_nets, peer_nets, policy, .. } = tunnel;
+    let join = |words: Vec<String>| words.join(",");
+    let ike = join(policy.ike.iter().map(|p| format!("{}-{};{}", p.encryption, p.hash, p.ike_group())).collect());
+    let esp = join(policy.esp.iter().map(|p| p.to_string()).collect());
+    let pfs = if policy.esp.iter().any(|proposal| proposal.group.is_some()) { "yes" } else { "no" };
+    let subnets = |nets: &[Ipv4Net]| nets.iter().map(Ipv4Net::to_string).collect::<Vec<_>>().join(" ");
+    let mut text = format!(
+        "{SETUP}conn {name}\n    keyexchange=ikev1\n    type=tunnel\n    authby=secret\n    left={local}\n    \
+         leftsubnets={{{}}}\n    right={peer}\n    rightsubnets={{{}}}\n    ike={ike}\n    ikelifetime={}s\n    \
+         esp={esp}\n    salifetime={}s\n    pfs={pfs}\n    leftupdown=%disabled\n    auto=ignore\n",
+        subnets(local_nets),
+        subnets(peer_nets),
+        policy.ike_lifetime.0,
+        policy.esp_lifetime.0,
+    );
+    if policy.dpd {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "    dpddelay={DPD_DELAY}\n    dpdtimeout={DPD_TIMEOUT}\n");
+    }
+    text
+}
+
+fn program(name: &str) -> Command {
+    let mut command = Command::new(Path::new(BINARIES).join(name));
+    command.env_clear().env("PATH", "/usr/sbin:/usr/bin");
+    command
+}
+
+fn failed(machine: &Machine, reason: String) -> Error {
+    let log = LOG.to_owned();
+    Error::Daemon { daemon: Daemon::Libreswan.name(), machine: machine.name().to_owned(), reason, log }
+}

@@ -1,0 +1,130 @@
+//! Gateways: an IKE daemon on a machine, behind one trait.
+//!
+//! A daemon is started once; tunnels come and go over its own control interface. Whether a tunnel is up
+//! is never asked of the daemon: the kernel's SAs and policies tell it.
+
+mod libreswan;
+mod strongswan;
+
+use std::{fmt, net::Ipv4Addr, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use ipnet::Ipv4Net;
+use policy::{Daemon, Policy, PreSharedKey};
+
+use crate::{Result, machine::Machine, xfrm};
+
+/// Both daemons rekey this long before the end of a lifetime, less a random part of it (`rekeymargin` and
+/// `rekeyfuzz=100%` of Openswan's configuration language, which CloudStack leaves at their defaults). In seconds.
+const REKEY_MARGIN: u32 = 540;
+/// Dead peer detection as the specification wants it, in seconds.
+const DPD_DELAY: u32 = 30;
+const DPD_TIMEOUT: u32 = 120;
+/// How long a daemon may take to listen, and to end.
+const START: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_secs(10);
+
+/// One connection as one of its ends sees it.
+#[derive(Clone, Debug)]
+pub struct Tunnel {
+    /// Its name in the daemon: letters, digits and hyphens.
+    pub name: String,
+    pub local: Ipv4Addr,
+    pub peer: Ipv4Addr,
+    pub local_nets: Vec<Ipv4Net>,
+    pub peer_nets: Vec<Ipv4Net>,
+    pub policy: Policy,
+    pub key: PreSharedKey,
+}
+
+impl Tunnel {
+    /// IKEv1 negotiates one pair of networks at a time (RFC 2409 section 5.5).
+    pub fn pairs(&self) -> impl Iterator<Item = (Ipv4Net, Ipv4Net)> + '_ {
+        self.local_nets.iter().flat_map(|&local| self.peer_nets.iter().map(move |&peer| (local, peer)))
+    }
+}
+
+/// An IKE daemon that runs until this value is dropped.
+pub trait Gateway: Send + Sync {
+    fn daemon(&self) -> Daemon;
+
+    /// Makes the daemon know the tunnel; it answers the peer from now on.
+    fn apply<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>>;
+
+    /// Asks the daemon to bring the tunnel up, without waiting for it.
+    fn initiate<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>>;
+
+    /// Brings the tunnel down and makes the daemon forget it.
+    fn terminate<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>>;
+
+    /// What the kernel has of the tunnel.
+    fn status<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<Status>>;
+
+    /// Ends the daemon in good order.
+    fn stop(&self) -> BoxFuture<'_, Result<()>>;
+}
+
+/// Starts a daemon on a machine that has the file tree of its image.
+pub async fn start(daemon: Daemon, machine: Arc<Machine>) -> Result<Box<dyn Gateway>> {
+    Ok(match daemon {
+        Daemon::Libreswan => Box::new(libreswan::Libreswan::start(machine).await?),
+        Daemon::Strongswan | Daemon::Strongswan59 => {
+            Box::new(strongswan::Strongswan::start(daemon, machine).await?)
+        }
+    })
+}
+
+/// The kernel's part of a tunnel: which pairs of networks have a policy and an SA for each direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub up: Vec<(Ipv4Net, Ipv4Net)>,
+    pub down: Vec<(Ipv4Net, Ipv4Net)>,
+    /// SAs of any age between the two gateways.
+    pub sas: usize,
+}
+
+impl Status {
+    pub fn is_up(&self) -> bool {
+        self.down.is_empty() && !self.up.is_empty()
+    }
+
+    /// Nothing of it is left.
+    pub fn is_gone(&self) -> bool {
+        self.up.is_empty() && self.sas == 0
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = |pairs: &[(Ipv4Net, Ipv4Net)]| {
+            let words: Vec<_> = pairs.iter().map(|(local, peer)| format!("{local} to {peer}")).collect();
+            if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+        };
+        write!(f, "up: {}; down: {}; {} SAs", pairs(&self.up), pairs(&self.down), self.sas)
+    }
+}
+
+async fn kernel_status(machine: &Machine, tunnel: &Tunnel) -> Result<Status> {
+    let sas = xfrm::sas(machine).await?.sas;
+    let policies = xfrm::policies(machine).await?;
+    let has_sa = |source, destination, reqid| {
+        sas.iter().any(|sa| sa.source == source && sa.destination == destination && sa.reqid == reqid)
+    };
+    let is_up = |&(local, peer): &(Ipv4Net, Ipv4Net)| {
+        let way = |direction, from: Ipv4Net, to: Ipv4Net, source, destination| {
+            policies.iter().any(|policy| {
+                policy.direction == direction
+                    && policy.source == from
+                    && policy.destination == to
+                    && has_sa(source, destination, policy.reqid)
+            })
+        };
+        way(xfrm::Direction::Out, local, peer, tunnel.local, tunnel.peer)
+            && way(xfrm::Direction::In, peer, local, tunnel.peer, tunnel.local)
+    };
+    let between = |sa: &&xfrm::Sa| {
+        [(tunnel.local, tunnel.peer), (tunnel.peer, tunnel.local)].contains(&(sa.source, sa.destination))
+    };
+    let (up, down) = tunnel.pairs().partition(is_up);
+    Ok(Status { up, down, sas: sas.iter().filter(between).count() })
+}

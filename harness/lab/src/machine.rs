@@ -1,0 +1,276 @@
+//! A machine: a network namespace, optionally a file tree of its own, and the processes in it.
+//!
+//! Namespaces belong to threads, so each machine has one thread that entered them and never leaves;
+//! whatever must happen inside is sent to it. A socket stays in the namespace it was opened in, so it
+//! may be used from anywhere afterwards.
+
+use std::{
+    fs, io,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use netns_rs::{Env, NetNs};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use tokio::sync::oneshot;
+
+use crate::{Error, Result, sys, wait::Wait, world::WORKPLACE};
+
+/// Where a worker keeps the namespaces of its machines: on a file system that dies with it.
+#[derive(Clone, Copy, Debug)]
+struct Namespaces;
+
+impl Env for Namespaces {
+    fn persist_dir(&self) -> PathBuf {
+        Path::new(WORKPLACE).join("netns")
+    }
+}
+
+/// The files that a machine sees.
+#[derive(Clone, Debug)]
+pub struct FileTree {
+    /// An image's tree; the machine sees it read-only, with a fresh `/run` and `/tmp`.
+    pub root: PathBuf,
+    /// What the machine sees as `/var/log`.
+    pub logs: PathBuf,
+}
+
+type Task = Box<dyn FnOnce() + Send>;
+
+pub struct Machine {
+    name: String,
+    namespace: Option<NetNs<Namespaces>>,
+    tasks: Option<mpsc::Sender<Task>>,
+    thread: Option<thread::JoinHandle<()>>,
+    route: rtnetlink::Handle,
+}
+
+impl Machine {
+    /// Makes the machine. Call it inside a tokio runtime, in a worker that owns its `/run`.
+    pub async fn new(name: &str, files: Option<FileTree>) -> Result<Self> {
+        let namespace = NetNs::new_with_env(name, Namespaces)
+            .map_err(|e| Error::Machine { machine: name.into(), action: "make its namespace".into(), source: io::Error::other(e) })?;
+        let (tasks, queue) = mpsc::channel::<Task>();
+        let (ready, is_ready) = oneshot::channel();
+        let runtime = tokio::runtime::Handle::current();
+        let thread = {
+            let (machine, path) = (name.to_owned(), namespace.path().to_owned());
+            thread::Builder::new()
+                .name(machine.clone())
+                .spawn(move || {
+                    let entered = enter(&machine, &path, files.as_ref(), &runtime);
+                    let usable = entered.is_ok();
+                    if ready.send(entered).is_ok() && usable {
+                        for task in queue {
+                            task();
+                        }
+                    }
+                })
+                .map_err(Error::machine(name, "start its thread"))?
+        };
+        let route = is_ready.await.map_err(|_| Error::MachineGone { machine: name.into() })??;
+        let machine =
+            Self { name: name.to_owned(), namespace: Some(namespace), tasks: Some(tasks), thread: Some(thread), route };
+        // A machine without IPv6 sends no packets of its own accord.
+        for scope in ["all", "default"] {
+            machine.sysctl(&format!("net/ipv6/conf/{scope}/disable_ipv6"), "1").await?;
+        }
+        machine.bring_up("lo").await?;
+        Ok(machine)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Netlink routing requests made through this act on the machine.
+    pub(crate) fn route(&self) -> &rtnetlink::Handle {
+        &self.route
+    }
+
+    /// The machine's network namespace, for as long as the machine lives.
+    pub(crate) fn namespace(&self) -> io::Result<fs::File> {
+        match &self.namespace {
+            Some(namespace) => namespace.file().try_clone(),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Runs a closure inside the machine. It may block for a short time; it must not panic.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let gone = || Error::MachineGone { machine: self.name.clone() };
+        let (done, result) = oneshot::channel();
+        let task: Task = Box::new(move || {
+            // The caller may have given up waiting; the work is done all the same.
+            let _ = done.send(work());
+        });
+        self.tasks.as_ref().ok_or_else(gone)?.send(task).map_err(|_| gone())?;
+        result.await.map_err(|_| gone())
+    }
+
+    /// Like [`Machine::run`] for something that can fail; `action` names it in the error.
+    pub async fn attempt<T: Send + 'static>(
+        &self,
+        action: &str,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.run(work).await?.map_err(Error::machine(&self.name, action))
+    }
+
+    pub async fn sysctl(&self, key: &str, value: &'static str) -> Result<()> {
+        let path = Path::new("/proc/sys").join(key);
+        self.attempt(&format!("set {key}={value}"), move || fs::write(path, value)).await
+    }
+
+    pub async fn write_file(&self, path: &str, content: Vec<u8>, mode: u32) -> Result<()> {
+        let target = PathBuf::from(path);
+        self.attempt(&format!("write {path}"), move || {
+            use std::{io::Write, os::unix::fs::OpenOptionsExt};
+            if let Some(folder) = target.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&target)?;
+            file.write_all(&content)
+        })
+        .await
+    }
+
+    pub async fn make_folder(&self, path: &'static str) -> Result<()> {
+        self.attempt(&format!("make {path}"), move || fs::create_dir_all(path)).await
+    }
+
+    /// Starts a program that runs until the returned value is dropped; what it prints goes to a file of this
+    /// name in the machine's `/var/log`.
+    pub async fn spawn(&self, mut command: Command, output: &str) -> Result<Process> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let path = Path::new("/var/log").join(output);
+        let machine = self.name.clone();
+        self.attempt(&format!("start {program}"), move || {
+            let output = fs::File::create(path)?;
+            command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+            command.spawn().map(|child| Process { child, program, machine })
+        })
+        .await
+    }
+
+    /// Runs a program to its end, and returns what it printed on both outputs.
+    pub async fn finish(&self, mut command: Command) -> Result<Finished> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = self
+            .attempt(&format!("start {program}"), move || {
+                command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+            })
+            .await?;
+        // Waiting here would keep the machine from doing anything else.
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output())
+            .await
+            .map_err(|_| Error::MachineGone { machine: self.name.clone() })?
+            .map_err(Error::machine(&self.name, format!("wait for {program}")))?;
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        Ok(Finished { status: output.status, text })
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        drop(self.tasks.take());
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing left to undo.
+            let _ = thread.join();
+        }
+        if let Some(namespace) = self.namespace.take() {
+            // The worker's end removes what could not be removed here.
+            let _ = namespace.remove();
+        }
+    }
+}
+
+/// A program that is killed when this value is dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    program: String,
+    machine: String,
+}
+
+impl Process {
+    /// How the program ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Asks the program to end, and waits until it has.
+    pub async fn terminate(mut self, limit: Duration) -> Result<()> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let wait = Wait::new(format!("{} on {} to end", self.program, self.machine), limit);
+        while self.ended().is_none() {
+            wait.again("it still runs").await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only when the program has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[derive(Debug)]
+pub struct Finished {
+    pub status: ExitStatus,
+    /// Standard output, then standard error.
+    pub text: String,
+}
+
+/// Makes the calling thread the machine's.
+fn enter(
+    name: &str,
+    namespace: &Path,
+    files: Option<&FileTree>,
+    runtime: &tokio::runtime::Handle,
+) -> Result<rtnetlink::Handle> {
+    let file = fs::File::open(namespace).map_err(Error::file(namespace))?;
+    rustix::thread::move_into_link_name_space(file.as_fd(), Some(rustix::thread::LinkNameSpaceType::Network))
+        .map_err(|e| Error::machine(name, "enter its namespace")(e.into()))?;
+    if let Some(files) = files {
+        see_only(files).map_err(Error::machine(name, format!("enter the file tree {}", files.root.display())))?;
+    }
+    let _context = runtime.enter();
+    let (connection, route, _) = rtnetlink::new_connection().map_err(Error::machine(name, "open netlink"))?;
+    runtime.spawn(connection);
+    Ok(route)
+}
+
+/// Gives the calling thread the file tree as its root.
+fn see_only(files: &FileTree) -> io::Result<()> {
+    use rustix::mount as m;
+    let root = Path::new(WORKPLACE).join("root");
+    let root = root.as_path();
+    fs::create_dir_all(root)?;
+    sys::own_mounts()?;
+    m::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    m::mount_bind(&files.root, root)?;
+    m::mount_remount(root, MountFlags::BIND | MountFlags::RDONLY, c"")?;
+    for (place, options) in [("run", c"mode=0755"), ("tmp", c"mode=1777")] {
+        m::mount("tmpfs", root.join(place), "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options)?;
+    }
+    m::mount_bind_recursive("/dev", root.join("dev"))?;
+    m::mount_bind_recursive("/proc", root.join("proc"))?;
+    m::mount_bind(&files.logs, root.join("var/log"))?;
+    // pivot_root(2): with both arguments `.` the old root comes to lie on the new one.
+    rustix::process::chdir(root)?;
+    rustix::process::pivot_root(".", ".")?;
+    m::unmount(".", UnmountFlags::DETACH)?;
+    rustix::process::chdir("/")?;
+    Ok(())
+}

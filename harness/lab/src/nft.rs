@@ -1,0 +1,82 @@
+//! Source NAT of a gateway, the exemption of what its tunnels carry, and a filter that lets nothing out in clear
+//! that is addressed to a private network, told to nf_tables by netlink.
+//!
+//! What is written reads so in the language of `nft`:
+//!
+//! ```text
+//! table ip tunnelproof {
+//!     chain forward {
+//!         type filter hook forward priority filter; policy accept;
+//!         oifname "internet" ip daddr 172.16.0.0/12 rt ipsec missing drop
+//!     }
+//!     chain postrouting {
+//!         type nat hook postrouting priority srcnat; policy accept;
+//!         ip saddr 10.10.0.0/16 ip daddr 172.16.10.0/24 accept
+//!         oifname "internet" ip saddr 10.10.0.0/16 masquerade
+//!     }
+//! }
+//! ```
+
+mod batch;
+mod conntrack;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::{io, os::fd::OwnedFd};
+
+use ipnet::Ipv4Net;
+use netlink_packet_core::NLMSG_ERROR;
+use rustix::net::{RecvFlags, netlink::NETFILTER};
+
+use self::batch::Batch;
+use crate::{Error, Result, machine::Machine, netlink};
+
+/// Replaces the machine's source NAT in one transaction: packets that leave by `interface` from `inside` are
+/// masqueraded, unless they go from the first to the second network of a pair of `exempt`.
+///
+/// NAT is decided once per connection, by its first packet; later packets follow the entry that connection
+/// tracking made of it. A flow that began before its exemption would keep its translation, and so would
+/// never enter the tunnel: therefore entries that the new rules would have made otherwise are forgotten
+/// after the rules are in force, and the next packet of such a flow is decided anew.
+pub async fn source_nat(
+    machine: &Machine,
+    interface: &str,
+    inside: &[Ipv4Net],
+    exempt: &[(Ipv4Net, Ipv4Net)],
+) -> Result<()> {
+    let action = format!("translate sources on {interface}");
+    // IFNAMSIZ of the kernel, less the final zero.
+    if interface.is_empty() || interface.len() > 15 {
+        return Err(Error::netlink(machine.name(), action, "an interface's name has 1 to 15 bytes"));
+    }
+    let batch = Batch::source_nat(interface, inside, exempt);
+    let (inside, exempt) = (inside.to_vec(), exempt.to_vec());
+    let work = move || {
+        let socket = netlink::open(NETFILTER, 0)?;
+        commit(&socket, &batch)?;
+        conntrack::forget_stale(&socket, &inside, &exempt)
+    };
+    machine.attempt(&action, work).await
+}
+
+/// Sends a transaction. The kernel commits all of it or nothing.
+fn commit(socket: &OwnedFd, batch: &Batch) -> io::Result<()> {
+    netlink::send(socket, batch.bytes())?;
+    // Refusals come in the order of the messages, and before the acknowledgement of the last one. That a
+    // whole transaction was refused is said of the message that begins it.
+    let mut refusals = Vec::new();
+    let mut acknowledged = false;
+    while !acknowledged {
+        for answer in netlink::messages(&netlink::receive(socket, RecvFlags::empty())?)? {
+            if answer.kind != NLMSG_ERROR {
+                continue;
+            }
+            if let Some(error) = answer.refusal() {
+                refusals.push(format!("{}: {error}", batch.label(answer.sequence)));
+                acknowledged |= answer.sequence == 0;
+            }
+            acknowledged |= answer.sequence == batch.last();
+        }
+    }
+    if refusals.is_empty() { Ok(()) } else { Err(io::Error::other(refusals.join("; "))) }
+}

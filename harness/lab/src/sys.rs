@@ -1,0 +1,138 @@
+//! The only module with `unsafe`: system calls that have no safe wrapper.
+//!
+//! Contract: every function takes and returns owned, initialised values; buffers live longer than the
+//! calls that use them; what runs between fork and exec calls only async-signal-safe functions.
+#![allow(unsafe_code)]
+
+use std::{
+    io,
+    mem::{self, MaybeUninit},
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::process::CommandExt,
+    },
+    process::Command,
+    ptr,
+};
+
+use rustix::thread::UnshareFlags;
+use tokio::io::unix::AsyncFd;
+
+/// Makes the kernel kill the child when the thread that spawns it ends, however it ends.
+///
+/// The signal follows the spawning *thread* (prctl(2), PR_SET_PDEATHSIG), so spawn from one that
+/// lives as long as the child should.
+pub fn die_with_parent(command: &mut Command) {
+    let parent = rustix::process::getpid().as_raw_nonzero().get();
+    // SAFETY: prctl, getppid and _exit are async-signal-safe and touch no memory of ours.
+    unsafe {
+        command.pre_exec(move || {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // The parent may have died before the call above.
+            if libc::getppid() != parent && libc::getppid() != 0 {
+                libc::_exit(127);
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Gives the calling thread a mount namespace of its own.
+pub fn own_mounts() -> io::Result<()> {
+    // SAFETY: the thread shares no borrowed state with others through its file system context.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::FS | UnshareFlags::NEWNS) }.map_err(io::Error::from)
+}
+
+/// Lets the runtime wait for a descriptor.
+pub fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the descriptor is owned by what is returned, and so open for as long as it is registered.
+    unsafe { AsyncFd::register(fd) }.map_err(io::Error::from)
+}
+
+/// A packet socket that sees every frame of one interface, both ways, with kernel time stamps.
+pub fn packet_socket(interface: u32) -> io::Result<OwnedFd> {
+    let every = (libc::ETH_P_ALL as u16).to_be();
+    // SAFETY: plain socket call; the result is checked before it is owned.
+    let fd = unsafe {
+        let raw = libc::socket(
+            libc::AF_PACKET,
+            libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
+            i32::from(every),
+        );
+        if raw < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        OwnedFd::from_raw_fd(raw)
+    };
+    set_option(&fd, libc::SO_TIMESTAMPNS, 1)?;
+    // A burst must fit while the reader waits for the processor.
+    set_option(&fd, libc::SO_RCVBUFFORCE, 32 << 20)?;
+    // SAFETY: sockaddr_ll is plain data; the length matches the type.
+    unsafe {
+        let mut address: libc::sockaddr_ll = mem::zeroed();
+        address.sll_family = libc::AF_PACKET as u16;
+        address.sll_protocol = every;
+        address.sll_ifindex = interface as i32;
+        let length = mem::size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+        if libc::bind(fd.as_raw_fd(), ptr::from_ref(&address).cast(), length) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(fd)
+}
+
+fn set_option(fd: &OwnedFd, option: i32, value: i32) -> io::Result<()> {
+    // SAFETY: the option value is an int that outlives the call.
+    let done = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            ptr::from_ref(&value).cast(),
+            mem::size_of::<i32>() as libc::socklen_t,
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// What [`receive_frame`] found.
+pub struct Received {
+    /// Bytes written to the buffer.
+    pub length: usize,
+    /// Length of the frame on the wire.
+    pub original: usize,
+    /// Nanoseconds since 1970 of the kernel's clock.
+    pub time_ns: u64,
+}
+
+/// Takes one frame from a packet socket; `WouldBlock` when there is none.
+pub fn receive_frame(fd: &OwnedFd, buffer: &mut [u8]) -> io::Result<Received> {
+    let mut control = [MaybeUninit::<u64>::uninit(); 16];
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: all pointers in `header` point to live buffers of the stated lengths; control messages
+    // are walked with the macros made for it, and the time stamp is read unaligned.
+    unsafe {
+        let mut header: libc::msghdr = mem::zeroed();
+        header.msg_iov = &raw mut part;
+        header.msg_iovlen = 1;
+        header.msg_control = control.as_mut_ptr().cast();
+        header.msg_controllen = mem::size_of_val(&control);
+        let length = libc::recvmsg(fd.as_raw_fd(), &raw mut header, libc::MSG_TRUNC);
+        if length < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let mut time_ns = 0;
+        let mut message = libc::CMSG_FIRSTHDR(&raw const header);
+        while !message.is_null() {
+            if (*message).cmsg_level == libc::SOL_SOCKET && (*message).cmsg_type == libc::SCM_TIMESTAMPNS {
+                let stamp: libc::timespec = ptr::read_unaligned(libc::CMSG_DATA(message).cast());
+                time_ns = stamp.tv_sec as u64 * 1_000_000_000 + stamp.tv_nsec as u64;
+            }
+            message = libc::CMSG_NXTHDR(&raw const header, message);
+        }
+        let original = length as usize;
+        Ok(Received { length: original.min(buffer.len()), original, time_ns })
+    }
+}

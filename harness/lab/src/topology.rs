@@ -1,0 +1,268 @@
+//! The laboratory of one cell: an internet, customers with their gateways and hosts, and the routers and
+//! guests that the cloud asks for.
+//!
+//! ```text
+//! guest main.web ── t-web ┐                                            ┌ lan0 ── host branch.0
+//!                         router-main ── wan  r-main  internet  c-branch  wan ── gateway-branch
+//! guest main.app ── t-app ┘                                            └ lan1 ── host branch.1
+//! ```
+//!
+//! Public addresses are of the networks for documentation (RFC 5737): routers have 198.51.100.0/24, customers
+//! 203.0.113.0/24, each end of the internet's links in a /30 of its own.
+
+mod customer;
+mod exchange;
+mod router;
+
+
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ipnet::Ipv4Net;
+use policy::Daemon;
+use tokio::sync::Mutex as AsyncMutex;
+use wire::audit::Side;
+
+pub use customer::Customer;
+pub use exchange::{Exchange, Flow};
+pub use router::Deployment;
+
+use crate::{
+    Error, Result,
+    capture::Capture,
+    link::{self, End},
+    machine::{FileTree, Machine},
+    nft,
+    station::Station,
+    xfrm::{SaLog, Seen},
+};
+
+const ROUTERS: [u8; 3] = [198, 51, 100];
+const CUSTOMERS: [u8; 3] = [203, 0, 113];
+/// How many /30 networks fit.
+const LINKS: usize = 64;
+
+/// What a laboratory is built from.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where the capture and the daemons' logs go; it exists.
+    pub folder: PathBuf,
+    /// The daemon of each VPC's router, by the VPC's name.
+    pub routers: BTreeMap<String, Daemon>,
+    pub customers: Vec<CustomerPlan>,
+    /// The file tree of each daemon that takes part.
+    pub trees: Vec<(Daemon, PathBuf)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CustomerPlan {
+    pub name: String,
+    pub daemon: Daemon,
+    pub subnets: Vec<Ipv4Net>,
+}
+
+pub struct Lab {
+    plan: Plan,
+    capture: AsyncMutex<Option<Capture>>,
+    stations: Mutex<BTreeMap<String, Arc<Station>>>,
+    customers: BTreeMap<String, Customer>,
+    sa_logs: AsyncMutex<Vec<SaLog>>,
+    hardware: Mutex<u16>,
+    internet: Machine,
+}
+
+impl Lab {
+    /// Builds everything but the cloud's part. Capture begins before the first packet.
+    pub async fn build(plan: Plan) -> Result<Arc<Self>> {
+        let internet = Machine::new("internet", None).await?;
+        internet.sysctl("net/ipv4/ip_forward", "1").await?;
+        let capture = Capture::create(&plan.folder.join("capture.pcapng"))?;
+        let mut lab = Self {
+            capture: AsyncMutex::new(Some(capture)),
+            stations: Mutex::default(),
+            customers: BTreeMap::new(),
+            sa_logs: AsyncMutex::default(),
+            hardware: Mutex::new(0),
+            internet,
+            plan,
+        };
+        for (number, customer) in lab.plan.customers.clone().into_iter().enumerate() {
+            let name = customer.name.clone();
+            let customer = Customer::build(&lab, customer, link_address(CUSTOMERS, number)?).await?;
+            lab.customers.insert(name, customer);
+        }
+        Ok(Arc::new(lab))
+    }
+
+    /// The addresses that a cloud may give to its routers.
+    pub fn public_addresses(&self) -> Vec<Ipv4Addr> {
+        (0..LINKS).filter_map(|number| link_address(ROUTERS, number).ok()).collect()
+    }
+
+    pub fn customer(&self, name: &str) -> Result<&Customer> {
+        self.customers.get(name).ok_or_else(|| Error::Address(format!("there is no customer `{name}`")))
+    }
+
+    pub fn station(&self, name: &str) -> Result<Arc<Station>> {
+        let stations = self.stations.lock().unwrap_or_else(PoisonError::into_inner);
+        stations.get(name).cloned().ok_or_else(|| {
+            let known: Vec<_> = stations.keys().map(String::as_str).collect();
+            Error::Address(format!("there is no station `{name}`; there are {}", known.join(", ")))
+        })
+    }
+
+    /// The stations whose names begin with a VPC's or a customer's name and a dot.
+    pub fn stations_of(&self, owner: &str) -> Vec<Arc<Station>> {
+        let stations = self.stations.lock().unwrap_or_else(PoisonError::into_inner);
+        let owned = |name: &String| name.strip_prefix(owner).is_some_and(|rest| rest.starts_with('.'));
+        stations.iter().filter(|(name, _)| owned(name)).map(|(_, station)| Arc::clone(station)).collect()
+    }
+
+    /// Every SA that a kernel of the laboratory has held so far, by machine.
+    pub async fn sas(&self) -> Result<Vec<Seen>> {
+        let mut all = Vec::new();
+        for log in &*self.sa_logs.lock().await {
+            log.refresh().await?;
+            all.push(log.seen());
+        }
+        Ok(all)
+    }
+
+    /// Frames captured so far.
+    pub async fn frames(&self) -> u64 {
+        self.capture.lock().await.as_ref().map_or(0, Capture::frames)
+    }
+
+    /// Ends the capture; nothing that was sent before is missing in it.
+    pub async fn finish_capture(&self) -> Result<()> {
+        match self.capture.lock().await.take() {
+            Some(capture) => capture.finish().await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// A gateway's machine: its daemon's file tree, its link to the internet, its SAs watched.
+    async fn gateway(&self, name: &str, daemon: Daemon, interface: &str, address: Ipv4Addr) -> Result<Machine> {
+        let tree = self.plan.trees.iter().find(|(known, _)| *known == daemon);
+        let (_, root) = tree.ok_or_else(|| Error::Address(format!("no image of {daemon} is at hand")))?;
+        let logs = self.plan.folder.join("logs").join(name);
+        std::fs::create_dir_all(&logs).map_err(Error::file(&logs))?;
+        let machine = Machine::new(name, Some(FileTree { root: root.clone(), logs })).await?;
+        machine.sysctl("net/ipv4/ip_forward", "1").await?;
+        let near = End { machine: &self.internet, interface, station: self.next_station() };
+        let far = End { machine: &machine, interface: WAN, station: self.next_station() };
+        link::connect(near, far).await?;
+        let gateway = before(address);
+        self.internet.add_address(interface, gateway, 30).await?;
+        machine.add_address(WAN, address, 30).await?;
+        machine.add_route(Ipv4Net::default(), gateway).await?;
+        self.watch(&format!("internet {interface}"), Side::Internet, &self.internet, interface).await?;
+        let log = SaLog::start(&machine).await?;
+        self.sa_logs.lock().await.push(log);
+        Ok(machine)
+    }
+
+    /// A station behind an interface of a gateway.
+    async fn add_station(
+        &self,
+        name: &str,
+        side: Side,
+        gateway: &Machine,
+        interface: &str,
+        gateway_address: Ipv4Addr,
+        net: Ipv4Net,
+    ) -> Result<()> {
+        let machine = Machine::new(name, None).await?;
+        let near = End { machine: gateway, interface, station: self.next_station() };
+        let far = End { machine: &machine, interface: ETH, station: self.next_station() };
+        link::connect(near, far).await?;
+        let address = station_address(net, gateway_address)?;
+        gateway.add_address(interface, gateway_address, net.prefix_len()).await?;
+        machine.add_address(ETH, address, net.prefix_len()).await?;
+        machine.add_route(Ipv4Net::default(), gateway_address).await?;
+        self.watch(name, side, &machine, ETH).await?;
+        let station = Station::open(machine, address).await?;
+        self.stations.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Arc::new(station));
+        Ok(())
+    }
+
+    fn remove_station(&self, name: &str) {
+        self.stations.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    async fn watch(&self, name: &str, side: Side, machine: &Machine, interface: &str) -> Result<()> {
+        match self.capture.lock().await.as_mut() {
+            Some(capture) => capture.add(name, side, machine, interface).await,
+            None => Ok(()),
+        }
+    }
+
+    fn next_station(&self) -> u16 {
+        let mut last = self.hardware.lock().unwrap_or_else(PoisonError::into_inner);
+        *last += 1;
+        *last
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.plan.folder
+    }
+}
+
+/// A gateway's interface to the internet, and a station's only one.
+const WAN: &str = "wan";
+const ETH: &str = "eth0";
+
+/// The address of the far end of a link of the internet.
+fn link_address([a, b, c]: [u8; 3], number: usize) -> Result<Ipv4Addr> {
+    let last = number.checked_mul(4).and_then(|first| u8::try_from(first + 2).ok()).filter(|_| number < LINKS);
+    let last = last.ok_or_else(|| Error::Address(format!("more than {LINKS} gateways of one kind")))?;
+    Ok(Ipv4Addr::new(a, b, c, last))
+}
+
+fn before(address: Ipv4Addr) -> Ipv4Addr {
+    Ipv4Addr::from_bits(address.to_bits().wrapping_sub(1))
+}
+
+/// The tenth address of a network, or in a small one the last that is free.
+fn station_address(net: Ipv4Net, gateway: Ipv4Addr) -> Result<Ipv4Addr> {
+    let tenth = Ipv4Addr::from_bits(net.network().to_bits() + 10);
+    let free = |address: &Ipv4Addr| *address != gateway;
+    let inside = net.hosts().filter(free);
+    if net.contains(&tenth) && tenth != net.broadcast() && free(&tenth) {
+        return Ok(tenth);
+    }
+    inside.last().ok_or_else(|| Error::Address(format!("{net} has no room for a station")))
+}
+
+/// Source NAT on the way to the internet, with the exemption of these tunnels.
+async fn translate(machine: &Machine, inside: &[Ipv4Net], tunnels: &[(Ipv4Net, Ipv4Net)]) -> Result<()> {
+    nft::source_nat(machine, WAN, inside, tunnels).await
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_station_never_has_the_address_of_its_gateway_or_of_the_network() {
+        let station = |net: &str, gateway: &str| {
+            station_address(net.parse().unwrap(), gateway.parse().unwrap()).map(|address| address.to_string())
+        };
+        assert_eq!(station("10.10.1.0/24", "10.10.1.1").unwrap(), "10.10.1.10");
+        assert_eq!(station("10.10.1.0/24", "10.10.1.10").unwrap(), "10.10.1.254");
+        assert_eq!(station("10.10.1.0/29", "10.10.1.6").unwrap(), "10.10.1.5");
+        assert!(station("10.10.1.0/32", "10.10.1.0").is_err());
+    }
+
+    #[test]
+    fn every_gateway_has_a_network_of_its_own() {
+        assert_eq!(link_address(ROUTERS, 0).unwrap(), Ipv4Addr::new(198, 51, 100, 2));
+        assert_eq!(link_address(CUSTOMERS, 63).unwrap(), Ipv4Addr::new(203, 0, 113, 254));
+        assert!(link_address(CUSTOMERS, 64).is_err());
+    }
+}

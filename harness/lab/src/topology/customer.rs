@@ -1,0 +1,82 @@
+//! A customer: a gateway whose daemon stands in for a router of some vendor, and a host in each subnet.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use ipnet::Ipv4Net;
+use policy::Daemon;
+use tokio::sync::Mutex;
+use wire::audit::Side;
+
+use super::{CustomerPlan, Lab, translate};
+use crate::{
+    Result,
+    gateway::{self, Gateway, Status, Tunnel},
+    machine::Machine,
+};
+
+pub struct Customer {
+    plan: CustomerPlan,
+    address: Ipv4Addr,
+    tunnels: Mutex<Vec<Tunnel>>,
+    gateway: Box<dyn Gateway>,
+    machine: Arc<Machine>,
+}
+
+impl Customer {
+    pub(super) async fn build(lab: &Lab, plan: CustomerPlan, address: Ipv4Addr) -> Result<Self> {
+        let name = format!("gateway-{}", plan.name);
+        let machine = Arc::new(lab.gateway(&name, plan.daemon, &format!("c-{}", plan.name), address).await?);
+        for (number, &subnet) in plan.subnets.iter().enumerate() {
+            let inside = Ipv4Addr::from_bits(subnet.network().to_bits() + 1);
+            let (station, interface) = (format!("{}.{number}", plan.name), format!("lan{number}"));
+            lab.add_station(&station, Side::Remote, &machine, &interface, inside, subnet).await?;
+        }
+        translate(&machine, &plan.subnets, &[]).await?;
+        let gateway = gateway::start(plan.daemon, Arc::clone(&machine)).await?;
+        Ok(Self { plan, address, tunnels: Mutex::default(), gateway, machine })
+    }
+
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    pub fn subnets(&self) -> &[Ipv4Net] {
+        &self.plan.subnets
+    }
+
+    pub fn daemon(&self) -> Daemon {
+        self.plan.daemon
+    }
+
+    /// Configures the gateway, which then answers the peer.
+    pub async fn configure(&self, tunnel: Tunnel) -> Result<()> {
+        let mut tunnels = self.tunnels.lock().await;
+        self.gateway.apply(&tunnel).await?;
+        tunnels.retain(|known| known.name != tunnel.name);
+        tunnels.push(tunnel);
+        self.exempt(&tunnels).await
+    }
+
+    /// Takes a tunnel out of the gateway's configuration.
+    pub async fn forget(&self, name: &str) -> Result<()> {
+        let mut tunnels = self.tunnels.lock().await;
+        if let Some(at) = tunnels.iter().position(|tunnel| tunnel.name == name) {
+            let tunnel = tunnels.remove(at);
+            self.gateway.terminate(&tunnel).await?;
+        }
+        self.exempt(&tunnels).await
+    }
+
+    pub async fn status(&self, name: &str) -> Result<Option<Status>> {
+        let tunnels = self.tunnels.lock().await;
+        match tunnels.iter().find(|tunnel| tunnel.name == name) {
+            Some(tunnel) => self.gateway.status(tunnel).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn exempt(&self, tunnels: &[Tunnel]) -> Result<()> {
+        let pairs: Vec<_> = tunnels.iter().flat_map(Tunnel::pairs).collect();
+        translate(&self.machine, &self.plan.subnets, &pairs).await
+    }
+}

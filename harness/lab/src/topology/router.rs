@@ -1,0 +1,205 @@
+//! The cloud's part: routers as the service asks for them, realised by machines.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use cloud::router::{Fabric, Future, Router, RouterError, RouterPlan, Tier, TunnelStatus};
+use tokio::sync::Mutex as AsyncMutex;
+use uuid::Uuid;
+use wire::audit::Side;
+
+use super::{Lab, translate};
+use crate::{
+    Error, Result,
+    gateway::{self, Gateway, Tunnel},
+    machine::Machine,
+    wait::Wait,
+};
+
+/// How long a router tries to bring a tunnel up before it gives up: CloudStack 4.0's script waits for Openswan,
+/// which tries twice for 20 s (`keyingtries=2`), and then looks five times more, a second apart.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// How long the SAs may stay after a tunnel was taken down.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Deploys routers in a laboratory.
+pub struct Deployment(pub Arc<Lab>);
+
+impl Fabric for Deployment {
+    fn deploy(&self, plan: RouterPlan) -> Future<'_, Arc<dyn Router>> {
+        Box::pin(async move {
+            let router = VirtualRouter::build(Arc::clone(&self.0), plan).await.map_err(failed)?;
+            Ok(Arc::new(router) as Arc<dyn Router>)
+        })
+    }
+}
+
+fn failed(error: Error) -> RouterError {
+    RouterError::Failed(error.to_string())
+}
+
+/// A VPC's router: a gateway with an interface for each tier.
+struct VirtualRouter {
+    lab: Arc<Lab>,
+    plan: RouterPlan,
+    tiers: Mutex<BTreeMap<String, String>>,
+    tunnels: Mutex<BTreeMap<Uuid, Tunnel>>,
+    gateway: AsyncMutex<Option<Arc<dyn Gateway>>>,
+    machine: Arc<Machine>,
+}
+
+impl VirtualRouter {
+    async fn build(lab: Arc<Lab>, plan: RouterPlan) -> Result<Self> {
+        let daemon = lab.plan.routers.get(&plan.vpc).copied().ok_or_else(|| {
+            let known: Vec<_> = lab.plan.routers.keys().map(String::as_str).collect();
+            Error::Address(format!("no router is planned for the VPC `{}`, only for {}", plan.vpc, known.join(", ")))
+        })?;
+        let name = format!("router-{}", plan.vpc);
+        let interface = format!("r-{}", plan.vpc);
+        let machine = Arc::new(lab.gateway(&name, daemon, &interface, plan.public_address).await?);
+        translate(&machine, &[plan.cidr], &[]).await?;
+        let gateway = gateway::start(daemon, Arc::clone(&machine)).await?;
+        Ok(Self {
+            lab,
+            plan,
+            tiers: Mutex::default(),
+            tunnels: Mutex::default(),
+            gateway: AsyncMutex::new(Some(gateway.into())),
+            machine,
+        })
+    }
+
+    async fn gateway(&self) -> Result<Arc<dyn Gateway>> {
+        let gone = || Error::MachineGone { machine: self.machine.name().to_owned() };
+        self.gateway.lock().await.clone().ok_or_else(gone)
+    }
+
+    fn tunnel(&self, connection: Uuid) -> Option<Tunnel> {
+        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).get(&connection).cloned()
+    }
+
+    async fn exempt(&self) -> Result<()> {
+        let pairs: Vec<_> = {
+            let tunnels = self.tunnels.lock().unwrap_or_else(PoisonError::into_inner);
+            tunnels.values().flat_map(|tunnel| tunnel.pairs().collect::<Vec<_>>()).collect()
+        };
+        translate(&self.machine, &[self.plan.cidr], &pairs).await
+    }
+
+    async fn take_tier(&self, tier: Tier) -> Result<()> {
+        let station = format!("{}.{}", self.plan.vpc, tier.name);
+        let interface = format!("t-{}", tier.name);
+        let Tier { gateway, network, .. } = tier;
+        self.lab.add_station(&station, Side::Local, &self.machine, &interface, gateway, network).await?;
+        self.tiers.lock().unwrap_or_else(PoisonError::into_inner).insert(tier.name, interface);
+        Ok(())
+    }
+
+    async fn drop_tier(&self, name: &str) -> Result<()> {
+        let interface = self.tiers.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        if let Some(interface) = interface {
+            self.machine.remove_interface(&interface).await?;
+            self.lab.remove_station(&format!("{}.{name}", self.plan.vpc));
+        }
+        Ok(())
+    }
+
+    /// Whether the tunnel is up, or was not asked to be; in words what there was of it otherwise.
+    async fn establish(&self, wanted: cloud::router::Tunnel) -> Result<std::result::Result<(), String>> {
+        let gateway = self.gateway().await?;
+        if let Some(former) = self.tunnel(wanted.connection) {
+            self.take_down(gateway.as_ref(), &former).await?;
+        }
+        let tunnel = Tunnel {
+            name: format!("vpn-{}", wanted.peer.to_string().replace('.', "-")),
+            local: wanted.local,
+            peer: wanted.peer,
+            local_nets: vec![wanted.local_cidr],
+            peer_nets: wanted.peer_cidrs,
+            policy: wanted.policy,
+            key: wanted.key,
+        };
+        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).insert(wanted.connection, tunnel.clone());
+        self.exempt().await?;
+        gateway.apply(&tunnel).await?;
+        if wanted.passive {
+            return Ok(Ok(()));
+        }
+        gateway.initiate(&tunnel).await?;
+        let wait = Wait::new("the tunnel", PATIENCE);
+        loop {
+            let status = gateway.status(&tunnel).await?;
+            if status.is_up() {
+                return Ok(Ok(()));
+            }
+            if wait.again(&status).await.is_err() {
+                self.forget(wanted.connection).await?;
+                return Ok(Err(status.to_string()));
+            }
+        }
+    }
+
+    async fn forget(&self, connection: Uuid) -> Result<()> {
+        let Some(tunnel) = self.tunnel(connection) else { return Ok(()) };
+        self.take_down(self.gateway().await?.as_ref(), &tunnel).await?;
+        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection);
+        self.exempt().await
+    }
+
+    async fn take_down(&self, gateway: &dyn Gateway, tunnel: &Tunnel) -> Result<()> {
+        gateway.terminate(tunnel).await?;
+        let wait = Wait::new(format!("the SAs of {} to go", tunnel.name), FAREWELL);
+        loop {
+            let status = gateway.status(tunnel).await?;
+            if status.is_gone() {
+                return Ok(());
+            }
+            wait.again(status).await?;
+        }
+    }
+}
+
+impl Router for VirtualRouter {
+    fn add_tier(&self, tier: Tier) -> Future<'_, ()> {
+        Box::pin(async move { self.take_tier(tier).await.map_err(failed) })
+    }
+
+    fn remove_tier(&self, name: &str) -> Future<'_, ()> {
+        let name = name.to_owned();
+        Box::pin(async move { self.drop_tier(&name).await.map_err(failed) })
+    }
+
+    fn apply(&self, tunnel: cloud::router::Tunnel) -> Future<'_, ()> {
+        Box::pin(async move { self.establish(tunnel).await.map_err(failed)?.map_err(RouterError::NotEstablished) })
+    }
+
+    fn remove(&self, connection: Uuid) -> Future<'_, ()> {
+        Box::pin(async move { self.forget(connection).await.map_err(failed) })
+    }
+
+    fn status(&self, connection: Uuid) -> Future<'_, TunnelStatus> {
+        Box::pin(async move {
+            let Some(tunnel) = self.tunnel(connection) else { return Ok(TunnelStatus::Down) };
+            let gateway = self.gateway().await.map_err(failed)?;
+            let up = gateway.status(&tunnel).await.map_err(failed)?.is_up();
+            Ok(if up { TunnelStatus::Up } else { TunnelStatus::Down })
+        })
+    }
+
+    fn destroy(&self) -> Future<'_, ()> {
+        Box::pin(async move {
+            let tiers: Vec<String> =
+                self.tiers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+            for tier in tiers {
+                self.drop_tier(&tier).await.map_err(failed)?;
+            }
+            if let Some(gateway) = self.gateway.lock().await.take() {
+                gateway.stop().await.map_err(failed)?;
+            }
+            self.machine.remove_interface(super::WAN).await.map_err(failed)
+        })
+    }
+}

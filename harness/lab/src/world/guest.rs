@@ -1,0 +1,28 @@
+//! The command that boots a guest: User Mode Linux with this machine's files, and this program as `init`.
+
+use std::{path::Path, process::Command};
+
+use super::inside::Place;
+
+/// The guest's memory in MiB; it is taken from the host only as far as it is used.
+const MEMORY: u32 = 512;
+
+/// A guest that runs `program` with the worker's arguments and sees everything read-only but `place`.
+pub(super) fn command(kernel: &Path, program: &Path, place: &Place) -> Command {
+    let mut command = Command::new(kernel);
+    command
+        .arg(format!("mem={MEMORY}M"))
+        .args(["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"])
+        .args(["time-travel=inf-cpu", "seccomp=on"])
+        // The worker's lines go over console 1, the kernel's own over standard error.
+        .args(["quiet", "panic=-1", "con=null", "con0=null,fd:2", "con1=fd:0,fd:1", "ssl=null"])
+        // A folder in which no file can be made: the kernel goes without a management console, and leaves no file behind.
+        .arg("uml_dir=/proc/")
+        .arg(format!("init={}", program.display()))
+        .arg("--")
+        .args(place.arguments("guest"));
+    // The kernel takes the top of its address space from where its variables are (get_top_address in
+    // arch/um/kernel/um_arch.c), PATH excepted, which it moves: with none its first process dies.
+    command.env_clear().env("HOME", "/");
+    command
+}

@@ -1,0 +1,220 @@
+//! What must follow from two policies, before anything runs: the IKEv1 negotiation (RFC 2408, RFC 2409).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Group, Policy, Proposal};
+
+/// The outcome that the policies of both ends force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prediction {
+    /// `ike` always names its group; the group of `esp` is the one of perfect forward secrecy.
+    Established {
+        ike: Proposal,
+        esp: Proposal,
+    },
+    Fails {
+        stage: Stage,
+        reason: String,
+    },
+}
+
+/// The part of an IKEv1 negotiation in which it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    MainMode,
+    QuickMode,
+}
+
+/// Predicts the negotiation that the router begins. The first of its proposals which the customer
+/// accepts is chosen: an initiator sends them in order of preference (RFC 2408 section 4.2).
+///
+/// - An IKE proposal without a group means [`Proposal::ike_group`].
+/// - Both ends must want the same PFS group, or none. RFC 2409 leaves it to a responder to grant PFS
+///   which its own policy does not ask for; policies that differ in this are no agreement here.
+/// - Lifetimes and DPD never prevent a tunnel: the shorter lifetime rules, and DPD needs no consent.
+pub fn predict(router: &Policy, customer: &Policy) -> Prediction {
+    let with_group = |p: Proposal| Proposal { group: Some(p.ike_group()), ..p };
+    let offered: Vec<_> = router.ike.iter().map(with_group).collect();
+    let accepted: Vec<_> = customer.ike.iter().map(with_group).collect();
+    let ike = match choose(&offered, &accepted) {
+        Ok(ike) => ike,
+        Err(reason) => return Prediction::Fails { stage: Stage::MainMode, reason },
+    };
+
+    // There is one key exchange payload in Quick Mode, and every transform in it must name its group
+    // (RFC 2409 section 5.5). Alternatives with another group cannot be offered beside the first.
+    let pfs = router.esp.first().group;
+    let offered: Vec<_> = router.esp.iter().filter(|p| p.group == pfs).collect();
+    let accepted: Vec<_> = customer.esp.iter().collect();
+    match choose(&offered, &accepted) {
+        Ok(esp) => Prediction::Established { ike, esp },
+        Err(reason) => Prediction::Fails { stage: Stage::QuickMode, reason },
+    }
+}
+
+/// The first proposal offered that is accepted, or why there is none.
+fn choose(offered: &[Proposal], accepted: &[Proposal]) -> Result<Proposal, String> {
+    if let Some(chosen) = offered.iter().find(|p| accepted.contains(p)) {
+        return Ok(*chosen);
+    }
+    let common = |same: fn(&Proposal, &Proposal) -> bool| offered.iter().any(|o| accepted.iter().any(|a| same(o, a)));
+    let missing = if !common(|o, a| o.encryption == a.encryption) {
+        "no encryption is common"
+    } else if !common(|o, a| o.hash == a.hash) {
+        "no hash is common"
+    } else if !common(|o, a| o.group == a.group) {
+        "no group is common"
+    } else {
+        "no combination is common"
+    };
+    Err(format!("{missing}: the router offers {}, the customer gateway accepts {}", list(offered), list(accepted)))
+}
+
+fn list(proposals: &[Proposal]) -> String {
+    proposals.iter().map(Proposal::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+impl fmt::Display for Prediction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Established { ike, esp } => {
+                write!(f, "established with {ike}, ESP {}-{} ", esp.encryption, esp.hash)?;
+                match esp.group {
+                    Some(group) => write!(f, "with PFS {group}"),
+                    None => f.write_str("without PFS"),
+                }
+            }
+            Self::Fails { stage, reason } => write!(f, "fails in {stage}: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MainMode => "main mode",
+            Self::QuickMode => "quick mode",
+        })
+    }
+}
+
+impl Proposal {
+    /// The group of an IKE proposal. A CloudStack policy such as `aes128-sha1` may leave it open; the
+    /// daemons' own defaults differ and change with their versions, so the harness always writes group 5,
+    /// which is the one of the specification's own example, into both configurations.
+    pub fn ike_group(self) -> Group {
+        self.group.unwrap_or(Group::Modp1536)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Encryption, Hash, Proposals};
+
+    fn policy(ike: &str, esp: &str) -> Policy {
+        Policy::new(ike.parse().unwrap(), esp.parse().unwrap())
+    }
+
+    fn outcome(router: [&str; 2], customer: [&str; 2]) -> String {
+        predict(&policy(router[0], router[1]), &policy(customer[0], customer[1])).to_string()
+    }
+
+    #[test]
+    fn reads_as_a_sentence() {
+        let example = ["3des-md5;modp1536", "3des-md5"];
+        assert_eq!(outcome(example, example), "established with 3des-md5;modp1536, ESP 3des-md5 without PFS");
+        let pfs = ["aes128-sha1", "aes256-sha1;modp1024"];
+        assert_eq!(outcome(pfs, pfs), "established with aes128-sha1;modp1536, ESP aes256-sha1 with PFS modp1024");
+    }
+
+    #[test]
+    fn the_first_common_proposal_wins() {
+        let router = ["aes256-sha1;modp1536,aes128-sha1;modp1024,3des-md5;modp1024", "aes256-sha1,3des-md5"];
+        let customer = ["3des-md5;modp1024,aes128-sha1;modp1024", "3des-md5,aes256-sha1"];
+        assert_eq!(outcome(router, customer), "established with aes128-sha1;modp1024, ESP aes256-sha1 without PFS");
+    }
+
+    #[test]
+    fn says_what_is_not_common() {
+        let cases = [
+            (["3des-md5", "3des-md5"], ["aes128-md5", "3des-md5"], "fails in main mode: no encryption is common"),
+            (["3des-md5", "3des-md5"], ["3des-sha1", "3des-md5"], "fails in main mode: no hash is common"),
+            (["3des-md5", "3des-md5"], ["3des-md5;modp1024", "3des-md5"], "fails in main mode: no group is common"),
+            (["3des-md5", "3des-md5"], ["3des-md5", "3des-md5;modp1024"], "fails in quick mode: no group is common"),
+            (
+                ["3des-md5", "3des-md5,aes128-sha1"],
+                ["3des-md5", "3des-sha1,aes128-md5"],
+                "fails in quick mode: no combination is common: the router offers 3des-md5 or aes128-sha1, \
+                 the customer gateway accepts 3des-sha1 or aes128-md5",
+            ),
+        ];
+        for (router, customer, expected) in cases {
+            let outcome = outcome(router, customer);
+            assert!(outcome.starts_with(expected), "{outcome}");
+        }
+    }
+
+    #[test]
+    fn alternatives_with_another_pfs_group_are_not_offered() {
+        let router = ["3des-md5", "aes128-sha1;modp1024,3des-md5"];
+        assert!(outcome(router, ["3des-md5", "3des-md5"]).starts_with("fails in quick mode"));
+    }
+
+    fn proposals() -> impl Strategy<Value = Proposals> {
+        let proposal = (0..4usize, 0..2usize, 0..3usize).prop_map(|(e, h, g)| Proposal {
+            encryption: Encryption::ALL[e],
+            hash: Hash::ALL[h],
+            group: Group::ALL.get(g).copied(),
+        });
+        proptest::collection::vec(proposal, 1..5).prop_map(|list| {
+            let words: Vec<_> = list.iter().map(Proposal::to_string).collect();
+            words.join(",").parse().unwrap()
+        })
+    }
+
+    fn policies() -> impl Strategy<Value = Policy> {
+        (proposals(), proposals()).prop_map(|(ike, esp)| Policy::new(ike, esp))
+    }
+
+    proptest! {
+        #[test]
+        fn equal_policies_establish_with_the_first_proposal(policy in policies()) {
+            let first = policy.ike.first();
+            let ike = Proposal { group: Some(first.ike_group()), ..first };
+            prop_assert_eq!(predict(&policy, &policy), Prediction::Established { ike, esp: policy.esp.first() });
+        }
+
+        #[test]
+        fn what_is_chosen_was_in_both_policies(router in policies(), customer in policies()) {
+            if let Prediction::Established { ike, esp } = predict(&router, &customer) {
+                for policy in [&router, &customer] {
+                    let same = |p: Proposal| Proposal { group: Some(p.ike_group()), ..p } == ike;
+                    prop_assert!(policy.ike.iter().any(same));
+                    prop_assert!(policy.esp.iter().any(|p| p == esp));
+                }
+            }
+        }
+
+        #[test]
+        fn main_mode_does_not_depend_on_who_begins(router in policies(), customer in policies()) {
+            let fails = |a, b| matches!(predict(a, b), Prediction::Fails { stage: Stage::MainMode, .. });
+            prop_assert_eq!(fails(&router, &customer), fails(&customer, &router));
+        }
+
+        #[test]
+        fn survives_json(router in policies(), customer in policies()) {
+            let prediction = predict(&router, &customer);
+            let json = serde_json::to_string(&prediction).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Prediction>(&json).unwrap(), prediction);
+        }
+    }
+}

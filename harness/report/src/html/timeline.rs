@@ -1,0 +1,225 @@
+//! The virtual timeline: steps, states of connections and lives of SAs over one axis of time.
+//!
+//! Setting up takes seconds and a scenario's hold takes hours, so the axis cannot be linear: a stretch
+//! without events is drawn as wide as a small power of its length. The order of events and the times
+//! at the marks are true.
+
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+use runner::record::CellRecord;
+
+use super::svg::{self, Drawing};
+use crate::format;
+
+const PLOT_X: i32 = 250;
+const PLOT_WIDTH: i32 = svg::WIDTH - PLOT_X - 26;
+const ROW: i32 = 22;
+const BAR: i32 = 14;
+const TOP: i32 = 30;
+const HEADING: i32 = 26;
+const MARK_SPACE: i32 = 74;
+/// The power: 0 would give every stretch one width, 1 is a linear axis.
+const SHORTENING: f64 = 0.3;
+
+/// The timeline, unless nothing happened in the cell.
+pub fn draw(cell: &CellRecord) -> Option<String> {
+    let lanes = sa_lanes(cell);
+    if cell.steps.is_empty() && cell.states.is_empty() && lanes.is_empty() {
+        return None;
+    }
+    let axis = Axis::new(cell);
+    let mut rows = Rows { drawing: Drawing::new(), y: TOP, axis: &axis };
+
+    if !cell.steps.is_empty() {
+        rows.heading("Steps");
+    }
+    for step in &cell.steps {
+        rows.label(&if step.ok { step.text.clone() } else { format!("\u{2717} {}", step.text) });
+        let title = format!("{}: {}", step.text, step.outcome);
+        let (class, text) = if step.ok { ("xa", "") } else { ("xw", "failed") };
+        rows.bar(step.begin_ms, step.end_ms, class, &title, text);
+        rows.next();
+    }
+    let mut states: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
+    for change in &cell.states {
+        states.entry(&change.connection).or_default().push((change.at_ms, &change.state));
+    }
+    if !states.is_empty() {
+        rows.heading("Connections");
+    }
+    for (connection, mut changes) in states {
+        changes.sort_by_key(|(at, _)| *at);
+        rows.label(connection);
+        let ends = changes.iter().skip(1).map(|(at, _)| *at).chain([axis.end()]);
+        for (&(begin, state), end) in changes.iter().zip(ends) {
+            rows.bar(begin, end, state_class(state), &format!("{state} from {}", format::clock(begin)), state);
+        }
+        rows.next();
+    }
+    if !lanes.is_empty() {
+        rows.heading("Security associations");
+    }
+    for (direction, lane) in lanes {
+        rows.label(&direction);
+        for sa in lane {
+            let until = sa.end.map_or("the end".to_owned(), format::clock);
+            let title = format!("{}, {}: {} to {until}", sa.spi, sa.suite, format::clock(sa.begin));
+            rows.bar(sa.begin, sa.end.unwrap_or(axis.end()), "xa", &title, &sa.spi);
+        }
+        rows.next();
+    }
+    Some(rows.finish())
+}
+
+fn state_class(state: &str) -> &'static str {
+    match state.to_ascii_lowercase().as_str() {
+        "connected" => "xg",
+        "error" => "xw",
+        "connecting" | "pending" | "disconnecting" => "xh",
+        _ => "xo",
+    }
+}
+
+/// Rows being drawn from top to bottom.
+struct Rows<'a> {
+    drawing: Drawing,
+    y: i32,
+    axis: &'a Axis,
+}
+
+impl Rows<'_> {
+    fn heading(&mut self, text: &str) {
+        self.drawing.text(0, self.y + HEADING - 8, "t", text);
+        self.y += HEADING;
+    }
+
+    fn label(&mut self, text: &str) {
+        self.drawing.text(0, self.y + 12, "", &svg::fit(text, 36));
+    }
+
+    /// A bar in the row, with its own text in it where there is room.
+    fn bar(&mut self, begin: u64, end: u64, class: &'static str, title: &str, text: &str) {
+        let (from, to) = (self.axis.x(begin), self.axis.x(end.max(begin)));
+        self.drawing.bar(from, self.y + 1, (to - from - 1).max(3), BAR, class, title);
+        let width = i32::try_from(text.chars().count()).unwrap_or(i32::MAX).saturating_mul(7).saturating_add(8);
+        if !text.is_empty() && width <= to - from {
+            let on = if matches!(class, "xo" | "xh") { "i dark" } else { "i" };
+            self.drawing.text(from + 5, self.y + 12, on, text);
+        }
+    }
+
+    fn next(&mut self) {
+        self.y += ROW;
+    }
+
+    /// The axis goes beneath everything, when it is known how far down it reaches.
+    fn finish(self) -> String {
+        let mut drawing = Drawing::new();
+        for (x, label) in self.axis.marks() {
+            drawing.line((x, TOP - 6), (x, self.y + 2), "mark");
+            drawing.text(x, TOP - 12, "c k m", &label);
+        }
+        for x in self.axis.breaks() {
+            drawing.path(&format!("M{} {}l4 -10m3 10l4 -10", x - 5, TOP - 1), "break");
+        }
+        drawing.cover(self.drawing);
+        drawing.finish(self.y + 8, "Timeline of steps, connection states and security associations")
+    }
+}
+
+/// The axis: every moment at which something happens, and where it is drawn.
+struct Axis {
+    moments: Vec<u64>,
+    places: Vec<i32>,
+}
+
+impl Axis {
+    fn new(cell: &CellRecord) -> Self {
+        let steps = cell.steps.iter().flat_map(|step| [step.begin_ms, step.end_ms]);
+        let states = cell.states.iter().map(|change| change.at_ms);
+        let sas = cell.sas.iter().flat_map(|sa| [Some(sa.added_ms), sa.deleted_ms]).flatten();
+        let mut moments: Vec<u64> = steps.chain(states).chain(sas).chain([0, cell.virtual_ms]).collect();
+        moments.sort_unstable();
+        moments.dedup();
+        let mut sums = vec![0.0];
+        for pair in moments.windows(2) {
+            let width = ((pair[1] - pair[0]) as f64).powf(SHORTENING);
+            sums.push(sums.last().copied().unwrap_or(0.0) + width);
+        }
+        let total = sums.last().copied().unwrap_or(0.0).max(1.0);
+        let places = sums.iter().map(|sum| PLOT_X + (sum / total * f64::from(PLOT_WIDTH)).round() as i32).collect();
+        Self { moments, places }
+    }
+
+    fn end(&self) -> u64 {
+        self.moments.last().copied().unwrap_or(0)
+    }
+
+    fn x(&self, moment: u64) -> i32 {
+        let at = self.moments.partition_point(|&known| known < moment);
+        self.places.get(at).copied().unwrap_or(PLOT_X + PLOT_WIDTH)
+    }
+
+    /// The first moment, the last, and as many between as leave room for their labels.
+    fn marks(&self) -> Vec<(i32, String)> {
+        let all: Vec<(i32, u64)> = self.places.iter().copied().zip(self.moments.iter().copied()).collect();
+        let (Some(&first), Some(&last)) = (all.first(), all.last()) else { return Vec::new() };
+        let mut marks = vec![first];
+        for &(x, moment) in &all {
+            let before = marks.last().map_or(0, |(x, _)| *x);
+            if x - before >= MARK_SPACE && last.0 - x >= MARK_SPACE {
+                marks.push((x, moment));
+            }
+        }
+        if last != first {
+            marks.push(last);
+        }
+        marks.into_iter().map(|(x, moment)| (x, format::clock(moment))).collect()
+    }
+
+    /// The middles of stretches that are drawn much shorter than they are.
+    fn breaks(&self) -> Vec<i32> {
+        let end = self.end().max(1) as f64;
+        let drawn = |i: usize| f64::from(self.places[i + 1] - self.places[i]) / f64::from(PLOT_WIDTH);
+        let real = |i: usize| (self.moments[i + 1] - self.moments[i]) as f64 / end;
+        let shortened =
+            (0..self.moments.len().saturating_sub(1)).filter(|&i| real(i) > 1.6 * drawn(i) && real(i) > 0.05);
+        shortened.map(|i| self.places[i].midpoint(self.places[i + 1])).collect()
+    }
+}
+
+/// The life of one SA, which the kernels of both ends tell about.
+struct Life {
+    spi: String,
+    suite: String,
+    begin: u64,
+    end: Option<u64>,
+}
+
+/// SAs by direction, in as few lanes as show no two at one time in one place.
+fn sa_lanes(cell: &CellRecord) -> Vec<(String, Vec<Life>)> {
+    let mut lives: BTreeMap<(Ipv4Addr, Ipv4Addr), BTreeMap<u32, Life>> = BTreeMap::new();
+    for sa in &cell.sas {
+        let direction = lives.entry((sa.source, sa.destination)).or_default();
+        let new = || Life { spi: format::spi(sa.spi), suite: sa.suite.clone(), begin: sa.added_ms, end: sa.deleted_ms };
+        let life = direction.entry(sa.spi).or_insert_with(new);
+        life.begin = life.begin.min(sa.added_ms);
+        life.end = life.end.zip(sa.deleted_ms).map(|(a, b)| a.max(b));
+    }
+    let mut lanes = Vec::new();
+    for ((source, destination), lives) in lives {
+        let mut lives: Vec<Life> = lives.into_values().collect();
+        lives.sort_by_key(|life| life.begin);
+        let first = lanes.len();
+        for life in lives {
+            let free = |lane: &&mut (String, Vec<Life>)| {
+                lane.1.last().and_then(|last: &Life| last.end).is_some_and(|end| end <= life.begin)
+            };
+            match lanes[first..].iter_mut().find(free) {
+                Some(lane) => lane.1.push(life),
+                None => lanes.push((format!("{source} \u{2192} {destination}"), vec![life])),
+            }
+        }
+    }
+    lanes
+}

@@ -1,0 +1,86 @@
+//! JUnit XML for build servers: a suite for each scenario, a test case for each cell.
+//!
+//! A cell that was skipped or is unsupported is `skipped` there too, with its reason: a build server
+//! must never count as passed what was not proven.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use runner::record::{CellRecord, Record, Verdict};
+
+use crate::{ReportError, format, html::by_scenario};
+
+/// The whole record as JUnit XML.
+pub fn render(record: &Record) -> Result<String, ReportError> {
+    let mut report = Report::new("tunnelproof");
+    report.timestamp = record.started.parse().ok();
+    report.set_time(Duration::from_millis(record.wall_ms));
+    report.add_test_suites(by_scenario(&record.cells).into_iter().map(|(name, cells)| suite(record, name, &cells)));
+    Ok(report.to_string()?)
+}
+
+fn suite(record: &Record, name: &str, cells: &[&CellRecord]) -> TestSuite {
+    let mut suite = TestSuite::new(name);
+    suite.set_time(cells.iter().map(|cell| Duration::from_millis(cell.wall_ms)).sum());
+    suite.add_property(("world", record.world.as_str()));
+    suite.add_property(("kernel", record.laboratory.kernel.as_str()));
+    for image in &record.laboratory.images {
+        suite.add_property((format!("image {}", image.name), format!("{} ({})", image.version, image.digest)));
+    }
+    suite.add_test_cases(cells.iter().map(|cell| case(cell)));
+    suite
+}
+
+fn case(cell: &CellRecord) -> TestCase {
+    let mut case = TestCase::new(cell.id.as_str(), status(cell));
+    case.set_classname(cell.scenario.as_str());
+    case.set_time(Duration::from_millis(cell.wall_ms));
+    let steps = steps(cell);
+    if !steps.is_empty() {
+        case.set_system_out(steps);
+    }
+    for (axis, value) in &cell.axes {
+        case.add_property((axis.as_str(), value.as_str()));
+    }
+    case
+}
+
+fn status(cell: &CellRecord) -> TestCaseStatus {
+    let mut status = match cell.verdict {
+        Verdict::Proven => return TestCaseStatus::success(),
+        Verdict::Refuted => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Broken => TestCaseStatus::non_success(NonSuccessKind::Error),
+        Verdict::Skipped | Verdict::Unsupported => TestCaseStatus::skipped(),
+    };
+    status.set_type(cell.verdict.name());
+    match cell.verdict {
+        Verdict::Unsupported => status.set_message(format!("unsupported: {}", cell.reason)),
+        _ => status.set_message(cell.reason.as_str()),
+    };
+    let evidence = contradictions(cell);
+    if !evidence.is_empty() {
+        status.set_description(evidence);
+    }
+    status
+}
+
+/// The checks that do not hold and the findings of the audit, a line each.
+fn contradictions(cell: &CellRecord) -> String {
+    let checks = cell.checks.iter().filter(|check| !check.holds).map(|check| {
+        format!("{}: {}\n  expected {}\n  observed {}", check.code, check.requirement, check.expected, check.observed)
+    });
+    let findings = cell.account.iter().flat_map(|account| &account.findings).map(|finding| match finding.frame {
+        Some(frame) => format!("{}: frame {frame}: {}", finding.code, finding.text),
+        None => format!("{}: {}", finding.code, finding.text),
+    });
+    checks.chain(findings).collect::<Vec<_>>().join("\n")
+}
+
+fn steps(cell: &CellRecord) -> String {
+    let lines = cell.steps.iter().map(|step| {
+        let mark = if step.ok { "ok  " } else { "FAIL" };
+        let (begin, end) = (format::clock(step.begin_ms), format::clock(step.end_ms));
+        format!("{begin} - {end}  {mark}  {}: {}", step.text, step.outcome)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

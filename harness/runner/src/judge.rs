@@ -1,0 +1,134 @@
+//! The verdict on a cell: prediction, API, kernel and packets have to agree with each other and with the
+//! scenario. Pure: what was observed goes in, checks come out.
+
+mod kernel;
+mod packets;
+
+use policy::{Policy, Prediction};
+use scenario::{Cell, Expectation, Step};
+use wire::audit::{Account, Facts};
+
+use crate::{
+    observation::Observation,
+    record::{Check, Negotiated, Verdict},
+};
+
+/// What all checks look at.
+pub(crate) struct Evidence<'a> {
+    pub cell: &'a Cell,
+    pub prediction: &'a Prediction,
+    pub observation: &'a Observation,
+    pub facts: &'a Facts,
+    pub account: &'a Account,
+}
+
+pub(crate) struct Judgement {
+    pub verdict: Verdict,
+    pub reason: String,
+    pub checks: Vec<Check>,
+    pub negotiated: Option<Negotiated>,
+}
+
+/// Both ends are given the cell's policy.
+pub(crate) fn predict(policy: &Policy) -> Prediction {
+    policy::predict(policy, policy)
+}
+
+pub(crate) fn judge(evidence: &Evidence<'_>) -> Judgement {
+    let checks = vec![
+        steps(evidence),
+        prediction(evidence),
+        states(evidence),
+        packets::phase_1(evidence),
+        packets::dead_peer_detection(evidence),
+        kernel::suites(evidence),
+        kernel::watched(evidence),
+        kernel::rekeyed(evidence),
+        kernel::counters(evidence),
+        packets::probes(evidence),
+        packets::clear_text(evidence),
+        packets::left_over(evidence),
+    ];
+    let checks: Vec<Check> = checks.into_iter().flatten().collect();
+    let (verdict, reason) = match (&evidence.observation.broken, checks.iter().find(|check| !check.holds)) {
+        (Some(reason), _) => (Verdict::Broken, reason.clone()),
+        (None, Some(failed)) => {
+            (Verdict::Refuted, format!("{}: expected {}, observed {}", failed.code, failed.expected, failed.observed))
+        }
+        (None, None) => (Verdict::Proven, proof(evidence)),
+    };
+    Judgement { verdict, reason, negotiated: negotiated(evidence), checks }
+}
+
+fn proof(Evidence { account, facts, .. }: &Evidence<'_>) -> String {
+    let delivered: u64 = account.flows.iter().map(|flow| flow.protected.min(flow.received)).sum();
+    format!(
+        "prediction, API, kernel and packets agree: {delivered} of {} probes were sent, seen in ESP, decrypted and \
+         received once each, the others never seen in clear, and all {} frames are explained",
+        facts.probes.len(),
+        account.frames
+    )
+}
+
+/// What the gateways agreed on: phase 1 as the responder answered, ESP as the kernels have it.
+fn negotiated(Evidence { account, facts, prediction, .. }: &Evidence<'_>) -> Option<Negotiated> {
+    let chosen = account.negotiations.iter().find_map(|negotiation| negotiation.chosen.as_ref())?;
+    let sa = facts.sas.first()?;
+    let ike = match (chosen.encryption, chosen.hash, chosen.group) {
+        (Some(encryption), Some(hash), Some(group)) => format!("{encryption}-{hash};{group}"),
+        _ => chosen.text.clone(),
+    };
+    // The group of perfect forward secrecy is inside Quick Mode, which is encrypted.
+    let pfs = match prediction {
+        Prediction::Established { esp, .. } => esp.group.map_or(String::new(), |group| format!(";{group}")),
+        Prediction::Fails { .. } => String::new(),
+    };
+    Some(Negotiated { ike, esp: format!("{}-{}{pfs}", sa.encryption, sa.integrity) })
+}
+
+fn check(code: &str, requirement: &str, expected: String, observed: Result<String, String>) -> Option<Check> {
+    let holds = observed.is_ok();
+    let observed = observed.unwrap_or_else(|wrong| wrong);
+    Some(Check { code: code.to_owned(), requirement: requirement.to_owned(), expected, observed, holds })
+}
+
+fn steps(Evidence { cell, observation, .. }: &Evidence<'_>) -> Option<Check> {
+    // The cloud's objects come before the scenario's steps, and go after them.
+    let all = cell.steps.len() + 2;
+    let observed = match observation.steps.iter().find(|step| !step.ok) {
+        Some(step) => Err(format!("{}: {}", step.text, step.outcome)),
+        None if observation.steps.len() == all => Ok(format!("all {all} did")),
+        None => Err(format!("only {} were taken", observation.steps.len())),
+    };
+    check("steps", "the scenario", format!("all {all} steps do what they say"), observed)
+}
+
+fn prediction(Evidence { prediction, facts, .. }: &Evidence<'_>) -> Option<Check> {
+    let up = !facts.sas.is_empty();
+    let seen = format!("{} SAs were made", facts.sas.len());
+    let observed = match prediction {
+        Prediction::Established { .. } if up => Ok(seen),
+        Prediction::Fails { .. } if !up => Ok(seen),
+        _ => Err(seen),
+    };
+    check("prediction", "RFC 2409 sections 5.4 and 5.5", prediction.to_string(), observed)
+}
+
+/// Once Connected, a connection stays so until it is deleted, unless the scenario expects another state.
+fn states(Evidence { cell, observation, .. }: &Evidence<'_>) -> Option<Check> {
+    let expects = |step: &&Step| matches!(step, Step::Expect(Expectation::Connection { .. }));
+    let mut allowed: Vec<_> = cell.steps.iter().filter(expects).map(|step| match step {
+        Step::Expect(Expectation::Connection { state, .. }) => state.name(),
+        _ => "",
+    }).collect();
+    allowed.dedup();
+    if allowed.is_empty() {
+        return None;
+    }
+    let seen: Vec<_> = observation.states.iter().map(|change| change.state.as_str()).collect();
+    let stray = seen.iter().find(|state| !allowed.contains(state) && **state != "deleted" && **state != "Pending");
+    let text = seen.join(", ");
+    let reached = allowed.iter().all(|state| seen.contains(state));
+    let observed = if reached && stray.is_none() { Ok(text) } else { Err(text) };
+    check("api-state", "the specification, \"Notes about VPN Connection\"", allowed.join(", then "), observed)
+}

@@ -1,0 +1,107 @@
+//! What a worker saw of a cell, before anything is judged.
+
+use std::{fs, path::Path};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use wire::audit::Facts;
+
+use crate::{
+    Error, Result,
+    record::{ApiCall, SaSummary, StateChange, StepRecord},
+};
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Observation {
+    pub steps: Vec<StepRecord>,
+    pub api: Vec<ApiCall>,
+    pub states: Vec<StateChange>,
+    pub sas: Vec<SaSummary>,
+    /// SAs that no policy of ours describes, in words.
+    pub strange_sas: Vec<String>,
+    /// Why the list of SAs may not be complete.
+    pub gaps: Vec<String>,
+    /// Virtual milliseconds of the whole cell.
+    pub virtual_ms: u64,
+    /// Why the laboratory failed, if it did.
+    pub broken: Option<String>,
+}
+
+/// Files of a cell's folder. Keys are in their own folder, and nowhere else.
+pub(crate) const OBSERVATION: &str = "observation.json";
+pub(crate) const CAPTURE: &str = "capture.pcapng";
+pub(crate) const KEYS: &str = "keys";
+pub(crate) const FACTS: &str = "keys/facts.json";
+pub(crate) const ESP_SA: &str = "keys/esp_sa";
+pub(crate) const EVENTS: &str = "events.jsonl";
+pub(crate) const API: &str = "api.jsonl";
+pub(crate) const LOGS: &str = "logs";
+
+impl Observation {
+    pub fn write(&self, facts: &Facts, folder: &Path) -> Result<()> {
+        let keys = folder.join(KEYS);
+        fs::create_dir_all(&keys).map_err(Error::file(&keys))?;
+        put(&folder.join(FACTS), facts)?;
+        let esp_sa = folder.join(ESP_SA);
+        fs::write(&esp_sa, wire::wireshark::esp_sa_table(&facts.sas)).map_err(Error::file(&esp_sa))?;
+        lines(&folder.join(API), &self.api)?;
+        put(&folder.join(OBSERVATION), self)
+    }
+
+    pub fn read(folder: &Path) -> Result<(Self, Facts)> {
+        Ok((get(&folder.join(OBSERVATION))?, get(&folder.join(FACTS))?))
+    }
+}
+
+/// One JSON value a line.
+pub(crate) fn lines<T: Serialize>(path: &Path, values: &[T]) -> Result<()> {
+    let mut text = Vec::new();
+    for value in values {
+        serde_json::to_writer(&mut text, value).map_err(|e| Error::file(path)(e.into()))?;
+        text.push(b'\n');
+    }
+    fs::write(path, text).map_err(Error::file(path))
+}
+
+/// Everything that happened, in the order of time.
+pub(crate) fn events(observation: &Observation) -> Vec<Event> {
+    let event = |at_ms, kind: &'static str, text: String| Event { at_ms, kind, text };
+    let mut events = Vec::new();
+    for step in &observation.steps {
+        events.push(event(step.begin_ms, "step", step.text.clone()));
+        events.push(event(step.end_ms, "step-done", format!("{}: {}", step.text, step.outcome)));
+    }
+    for call in &observation.api {
+        events.push(event(call.at_ms, "api", format!("{} answered {}", call.command, call.status)));
+    }
+    for change in &observation.states {
+        events.push(event(change.at_ms, "state", format!("{} is {}", change.connection, change.state)));
+    }
+    for sa in &observation.sas {
+        let name = format!("SPI {:#010x} {} to {} on {}", sa.spi, sa.source, sa.destination, sa.machine);
+        events.push(event(sa.added_ms, "sa-added", format!("{name}, {}", sa.suite)));
+        if let Some(deleted_ms) = sa.deleted_ms {
+            events.push(event(deleted_ms, "sa-deleted", format!("{name}, {} packets", sa.packets)));
+        }
+    }
+    events.sort_by_key(|event| event.at_ms);
+    events
+}
+
+/// A line of `events.jsonl`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Event {
+    /// Virtual milliseconds since the cell began.
+    at_ms: u64,
+    kind: &'static str,
+    text: String,
+}
+
+fn put(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_vec(value).map_err(|e| Error::file(path)(e.into()))?;
+    fs::write(path, text).map_err(Error::file(path))
+}
+
+fn get<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read(path).map_err(Error::file(path))?;
+    serde_json::from_slice(&text).map_err(|e| Error::file(path)(e.into()))
+}

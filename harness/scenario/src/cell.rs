@@ -1,0 +1,141 @@
+//! One fully concrete case of a scenario: a topology, a policy and the steps to take.
+
+use std::{collections::BTreeMap, fmt};
+
+use ipnet::Ipv4Net;
+use policy::{Daemon, Policy, PreSharedKey};
+use serde::{Deserialize, Serialize};
+
+use crate::Step;
+
+/// One choice of every matrix axis. It can be run alone, by its id, and travels as JSON to a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The scenario's stem, `/`, and what was chosen on each axis; readable, stable, a folder's name.
+    pub id: String,
+    /// The stem of the scenario.
+    pub scenario: String,
+    pub title: String,
+    pub about: String,
+    /// Sections of the specification which this proves.
+    pub clauses: Vec<String>,
+    /// What was chosen on each axis, as `(axis, value)`.
+    pub axes: Vec<(String, String)>,
+    pub cloud: Cloud,
+    pub customers: BTreeMap<String, Customer>,
+    /// The policy of both ends.
+    pub policy: Policy,
+    pub steps: Vec<Step>,
+}
+
+impl Cell {
+    /// Whether it waits longer than a run in real time should.
+    pub fn needs_virtual_time(&self) -> bool {
+        self.steps.iter().any(Step::needs_virtual_time)
+    }
+}
+
+/// The system under test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cloud {
+    pub profile: Profile,
+    pub vpcs: BTreeMap<String, Vpc>,
+}
+
+/// Which CloudStack the simulator behaves like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Profile {
+    /// The specification of 2012, CloudStack 4.0.
+    #[serde(rename = "spec-2012")]
+    Spec2012,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vpc {
+    pub cidr: Ipv4Net,
+    /// The daemon of its virtual router.
+    pub router: Daemon,
+    /// In the order of the file.
+    pub tiers: Vec<(String, Ipv4Net)>,
+}
+
+/// A customer gateway and the subnets behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    pub daemon: Daemon,
+    /// The device that the daemon is configured like.
+    pub stands_in_for: Option<StandsInFor>,
+    pub subnets: Vec<Ipv4Net>,
+    pub psk: PreSharedKey,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StandsInFor {
+    CiscoIos,
+    Junos,
+}
+
+impl StandsInFor {
+    pub const ALL: [Self; 2] = [Self::CiscoIos, Self::Junos];
+
+    /// The word of scenario files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CiscoIos => "cisco-ios",
+            Self::Junos => "junos",
+        }
+    }
+
+    /// The device's name, as in "strongSwan standing in for Cisco IOS".
+    pub fn device(self) -> &'static str {
+        match self {
+            Self::CiscoIos => "Cisco IOS",
+            Self::Junos => "Juniper Junos",
+        }
+    }
+}
+
+impl Profile {
+    pub const ALL: [Self; 1] = [Self::Spec2012];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Spec2012 => "spec-2012",
+        }
+    }
+}
+
+/// The state of a VPN connection, in the API's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ConnectionState {
+    Pending,
+    Connected,
+    Disconnected,
+    Error,
+}
+
+impl ConnectionState {
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Connected, Self::Disconnected, Self::Error];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Connected => "Connected",
+            Self::Disconnected => "Disconnected",
+            Self::Error => "Error",
+        }
+    }
+}
+
+macro_rules! named {
+    ($($kind:ident),*) => {$(
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    )*};
+}
+
+named!(Profile, StandsInFor, ConnectionState);

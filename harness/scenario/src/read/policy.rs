@@ -1,0 +1,65 @@
+//! The policy of both ends.
+
+use std::time::Duration;
+
+use ::policy::{Lifetime, Policy, Proposals};
+
+use super::{
+    fields::{Fields, list},
+    scalar,
+};
+use crate::{
+    diagnostic::Problems,
+    tree::{At, Node, Value},
+};
+
+/// The service refuses longer lifetimes (createVpnCustomerGateway).
+const LONGEST_LIFETIME: Duration = Duration::from_secs(86_400);
+
+pub(super) fn read(node: &Node, owner: At, problems: &mut Problems<'_>) -> Option<Policy> {
+    let known = ["ike", "esp", "ike-lifetime", "esp-lifetime", "dpd"];
+    let fields = Fields::read(node, owner, "the policy", &known, problems)?;
+    let ike = fields.require("ike", "`ike: aes128-sha1;modp1536`", problems);
+    let ike = ike.and_then(|node| proposals(node, problems));
+    let esp = fields.require("esp", "`esp: aes128-sha1`, with a group for perfect forward secrecy", problems);
+    let esp = esp.and_then(|node| proposals(node, problems));
+    let ike_lifetime = fields.get("ike-lifetime").map(|node| lifetime(node, problems));
+    let esp_lifetime = fields.get("esp-lifetime").map(|node| lifetime(node, problems));
+    let dpd = fields.get("dpd").map(|node| scalar::boolean(node, "dpd", problems));
+
+    let policy = Policy::new(ike?, esp?);
+    Some(Policy {
+        ike_lifetime: ike_lifetime.flatten().unwrap_or(policy.ike_lifetime),
+        esp_lifetime: esp_lifetime.flatten().unwrap_or(policy.esp_lifetime),
+        dpd: dpd.flatten().unwrap_or(policy.dpd),
+        ..policy
+    })
+}
+
+/// Proposals in one policy string, or one by one in a list.
+pub(super) fn proposals(node: &Node, problems: &mut Problems<'_>) -> Option<Proposals> {
+    if let Value::List(_) = node.value {
+        let texts: Vec<_> = list(node, "proposals", "`aes128-sha1;modp1536`", problems)?
+            .iter()
+            .filter_map(|item| proposals(item, problems))
+            .map(|proposals| proposals.to_string())
+            .collect();
+        return texts.join(",").parse().ok();
+    }
+    scalar::proposals(node, problems)
+}
+
+/// A lifetime: a duration, or seconds as the API takes them.
+pub(super) fn lifetime(node: &Node, problems: &mut Problems<'_>) -> Option<Lifetime> {
+    let duration = match &node.value {
+        Value::Text(text) if text.parse::<u32>().is_ok() => {
+            Duration::from_secs(scalar::number(node, "lifetime", [1, u32::MAX], problems)?.into())
+        }
+        _ => scalar::duration(node, "a lifetime", problems)?,
+    };
+    if duration > LONGEST_LIFETIME {
+        problems.report(node.at, "lifetime is longer than the service allows", "write at most `24h`");
+        return None;
+    }
+    u32::try_from(duration.as_secs()).ok().map(Lifetime)
+}

@@ -1,0 +1,108 @@
+//! Negotiations: what the clear payloads tell, and what must not be.
+#![allow(clippy::unwrap_used)]
+
+use std::net::Ipv4Addr;
+
+use policy::{Encryption, Group, Hash};
+
+use super::{AT_CUSTOMER, AT_ROUTER, CUSTOMER, Lab, ROUTER, assert_found};
+use crate::{
+    audit::{ChosenTransform, Code, Negotiation},
+    esp,
+    isakmp::{self, payload},
+};
+
+pub(super) fn message(cookies: [u8; 2], exchange: u8, message_id: u32, payloads: &[(u8, Vec<u8>)]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (i, (_, payload)) in payloads.iter().enumerate() {
+        let next = payloads.get(i + 1).map_or(payload::NONE, |(kind, _)| *kind);
+        body.extend([next, 0]);
+        body.extend((payload.len() as u16 + 4).to_be_bytes());
+        body.extend(payload);
+    }
+    let first = payloads.first().map_or(payload::NONE, |(kind, _)| *kind);
+    let mut bytes = cookies.map(|cookie| [cookie; 8]).concat();
+    bytes.extend([first, 0x10, exchange, 0]);
+    bytes.extend(message_id.to_be_bytes());
+    bytes.extend((28 + body.len() as u32).to_be_bytes());
+    bytes.extend(body);
+    bytes
+}
+
+/// An SA payload with `count` transforms of 3DES, MD5, group 2 and a pre-shared key.
+pub(super) fn offer(count: u8) -> (u8, Vec<u8>) {
+    let words: [u16; 8] = [0x8001, 5, 0x8002, 1, 0x8003, 1, 0x8004, 2];
+    let mut transforms = Vec::new();
+    for number in 1..=count {
+        transforms.extend([if number < count { payload::TRANSFORM } else { 0 }, 0, 0, 24, number, 1, 0, 0]);
+        transforms.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+    }
+    let mut body = vec![0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 8 + transforms.len() as u8, 1, 1, 0, count];
+    body.extend(transforms);
+    (payload::SECURITY_ASSOCIATION, body)
+}
+
+#[test]
+fn a_negotiation_is_told_by_its_clear_payloads() {
+    let mut lab = Lab::new();
+    let dpd = (payload::VENDOR_ID, crate::hex::decode("afcad71368a1f1c96b8696fc77570100").unwrap());
+    let other = (payload::VENDOR_ID, vec![0xab, 0xcd]);
+    for point in [AT_ROUTER, AT_CUSTOMER] {
+        let main = isakmp::exchange::MAIN_MODE;
+        lab.udp(point, ROUTER, CUSTOMER, 500, &message([1, 0], main, 0, &[offer(3), dpd.clone()]));
+        lab.udp(point, CUSTOMER, ROUTER, 500, &message([1, 2], main, 0, &[offer(1), dpd.clone(), other.clone()]));
+        for id in [7, 7, 8] {
+            lab.udp(point, ROUTER, CUSTOMER, 500, &message([1, 2], isakmp::exchange::QUICK_MODE, id, &[]));
+        }
+    }
+    let in_udp = [&[0; 4][..], &message([1, 2], isakmp::exchange::INFORMATIONAL, 3, &[])].concat();
+    lab.udp(AT_ROUTER, CUSTOMER, ROUTER, esp::NAT_PORT, &in_udp);
+    assert_found(&lab, &[]);
+    let account = lab.account();
+    assert_eq!(account.points[AT_ROUTER].classes["isakmp"], 6);
+    let [negotiation] = &account.negotiations[..] else { panic!("{:#?}", account.negotiations) };
+    let chosen = ChosenTransform {
+        encryption: Some(Encryption::TripleDes),
+        hash: Some(Hash::Md5),
+        group: Some(Group::Modp1024),
+        pre_shared_key: true,
+        lifetime_seconds: None,
+        text: "3DES-CBC, MD5, pre-shared key, MODP 1024".to_owned(),
+    };
+    let expected = Negotiation {
+        initiator: ROUTER,
+        responder: CUSTOMER,
+        cookies: ["0101010101010101".to_owned(), "0202020202020202".to_owned()],
+        exchange: "main mode".to_owned(),
+        answer_frame: Some(2),
+        chosen: Some(chosen),
+        offered: 3,
+        vendor_ids: vec!["DPD (RFC 3706)".to_owned(), "abcd".to_owned()],
+        quick_modes: 2,
+    };
+    assert_eq!(*negotiation, expected);
+}
+
+#[test]
+fn negotiations_that_must_not_be_are_found() {
+    let mut lab = Lab::new();
+    let aggressive = message([1, 0], isakmp::exchange::AGGRESSIVE_MODE, 0, &[offer(1)]);
+    let first = lab.udp(AT_ROUTER, ROUTER, CUSTOMER, 500, &aggressive);
+    lab.udp(AT_CUSTOMER, ROUTER, CUSTOMER, 500, &aggressive);
+    let ambiguous = message([3, 4], isakmp::exchange::MAIN_MODE, 0, &[offer(2)]);
+    let ambiguous = lab.udp(AT_ROUTER, CUSTOMER, ROUTER, 500, &ambiguous);
+    let mut version_2 = message([5, 0], 34, 0, &[]);
+    version_2[17] = 0x20;
+    let version_2 = lab.udp(AT_ROUTER, ROUTER, CUSTOMER, 500, &version_2);
+    let main = message([6, 0], isakmp::exchange::MAIN_MODE, 0, &[offer(1)]);
+    let foreign = lab.udp(AT_ROUTER, Ipv4Addr::new(203, 0, 113, 66), ROUTER, 500, &main);
+    let broken = lab.udp(AT_ROUTER, ROUTER, CUSTOMER, 500, &main[..40]);
+    let expected = [
+        (Code::AggressiveMode, Some(first)),
+        (Code::AmbiguousAnswer, Some(ambiguous)),
+        (Code::Ikev2, Some(version_2)),
+        (Code::ForeignIsakmp, Some(foreign)),
+        (Code::MalformedPacket, Some(broken)),
+    ];
+    assert_found(&lab, &expected);
+}

@@ -1,0 +1,155 @@
+//! ISAKMP (RFC 2408) as far as it is in clear: the header and the payload chain.
+
+mod offer;
+mod vendor;
+
+pub use offer::{Attribute, Proposal, SecurityAssociation, Transform, Value, protocol};
+pub use vendor::vendor_name;
+
+use crate::{
+    Error, Result,
+    error::{array, part},
+};
+
+/// The UDP port of ISAKMP (RFC 2408 section 2.5.1).
+pub const PORT: u16 = 500;
+
+pub mod exchange {
+    //! Exchange types (RFC 2408 section 3.1, RFC 2409 appendix A).
+
+    pub const MAIN_MODE: u8 = 2;
+    pub const AGGRESSIVE_MODE: u8 = 4;
+    pub const INFORMATIONAL: u8 = 5;
+    pub const QUICK_MODE: u8 = 32;
+
+    /// The exchange in words; IKEv2 numbers from 34 on (RFC 7296 section 3.1).
+    pub fn name(number: u8) -> String {
+        let name = match number {
+            1 => "base",
+            MAIN_MODE => "main mode",
+            3 => "authentication only",
+            AGGRESSIVE_MODE => "aggressive mode",
+            INFORMATIONAL => "informational",
+            6 => "transaction",
+            QUICK_MODE => "quick mode",
+            33 => "new group mode",
+            34 => "IKE_SA_INIT",
+            35 => "IKE_AUTH",
+            36 => "CREATE_CHILD_SA",
+            37 => "INFORMATIONAL",
+            other => return format!("exchange type {other}"),
+        };
+        name.to_owned()
+    }
+}
+
+pub mod payload {
+    //! Payload types (RFC 2408 section 3.1, RFC 3947 section 3.2).
+
+    pub const NONE: u8 = 0;
+    pub const SECURITY_ASSOCIATION: u8 = 1;
+    pub const PROPOSAL: u8 = 2;
+    pub const TRANSFORM: u8 = 3;
+    pub const KEY_EXCHANGE: u8 = 4;
+    pub const IDENTIFICATION: u8 = 5;
+    pub const HASH: u8 = 8;
+    pub const NONCE: u8 = 10;
+    pub const NOTIFICATION: u8 = 11;
+    pub const DELETE: u8 = 12;
+    pub const VENDOR_ID: u8 = 13;
+    pub const NAT_D: u8 = 20;
+    pub const NAT_OA: u8 = 21;
+}
+
+const WHAT: &str = "an ISAKMP message";
+const HEADER: usize = 28;
+const GENERIC_HEADER: usize = 4;
+
+/// A message with its header read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    pub initiator_cookie: [u8; 8],
+    /// Zero in the first message of a negotiation.
+    pub responder_cookie: [u8; 8],
+    pub first_payload: u8,
+    pub major_version: u8,
+    pub exchange: u8,
+    pub encrypted: bool,
+    pub message_id: u32,
+    /// The payload chain, encrypted or not.
+    pub body: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self> {
+        let header: [u8; HEADER] = array(WHAT, bytes, 0)?;
+        let length = u32::from_be_bytes(array(WHAT, &header, 24)?);
+        let end = usize::try_from(length).ok().filter(|&end| end >= HEADER);
+        let end = end.ok_or(Error::Field {
+            what: WHAT,
+            field: "length",
+            found: length.into(),
+            expected: "at least the 28 bytes of its header",
+        })?;
+        Ok(Self {
+            initiator_cookie: array(WHAT, &header, 0)?,
+            responder_cookie: array(WHAT, &header, 8)?,
+            first_payload: header[16],
+            major_version: header[17] >> 4,
+            exchange: header[18],
+            encrypted: header[19] & 1 != 0,
+            message_id: u32::from_be_bytes(array(WHAT, &header, 20)?),
+            body: part(WHAT, bytes, HEADER..end)?,
+        })
+    }
+
+    pub fn is_ikev2(&self) -> bool {
+        self.major_version == 2
+    }
+
+    /// The payloads in their order; none of an encrypted message.
+    pub fn payloads(&self) -> Payloads<'a> {
+        let clear = !self.encrypted && !self.is_ikev2();
+        Payloads { next: if clear { self.first_payload } else { payload::NONE }, rest: self.body }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payload<'a> {
+    pub kind: u8,
+    pub body: &'a [u8],
+}
+
+/// A walk along a payload chain, which ends after the first error.
+#[derive(Clone, Debug)]
+pub struct Payloads<'a> {
+    next: u8,
+    rest: &'a [u8],
+}
+
+impl<'a> Payloads<'a> {
+    fn step(&mut self) -> Result<Payload<'a>> {
+        let what = "an ISAKMP payload";
+        let kind = std::mem::replace(&mut self.next, payload::NONE);
+        let [next, _reserved, l0, l1]: [u8; GENERIC_HEADER] = array(what, self.rest, 0)?;
+        let length = usize::from(u16::from_be_bytes([l0, l1]));
+        if length < GENERIC_HEADER {
+            return Err(Error::Field { what, field: "length", found: length as u64, expected: "at least 4" });
+        }
+        let body = part(what, self.rest, GENERIC_HEADER..length)?;
+        self.rest = &self.rest[length..];
+        self.next = next;
+        Ok(Payload { kind, body })
+    }
+}
+
+impl<'a> Iterator for Payloads<'a> {
+    type Item = Result<Payload<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (self.next != payload::NONE).then(|| self.step())
+    }
+}
+
+#[cfg(test)]
+mod tests;

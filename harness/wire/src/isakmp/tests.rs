@@ -1,0 +1,102 @@
+//! Messages as daemons send them, made by hand, and arbitrary ones.
+#![allow(clippy::unwrap_used)]
+
+use policy::{Encryption, Group, Hash};
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+use crate::{audit::ChosenTransform, hex};
+
+/// A payload with its generic header.
+fn chained(next: u8, body: &[u8]) -> Vec<u8> {
+    [&[next, 0][..], &(body.len() as u16 + 4).to_be_bytes(), body].concat()
+}
+
+fn transform(next: u8, number: u8, attributes: &[u16]) -> Vec<u8> {
+    let attributes: Vec<u8> = attributes.iter().flat_map(|word| word.to_be_bytes()).collect();
+    chained(next, &[&[number, 1, 0, 0][..], &attributes].concat())
+}
+
+fn sa(transforms: &[Vec<u8>]) -> Vec<u8> {
+    let proposal = chained(0, &[&[1, protocol::ISAKMP, 0, transforms.len() as u8][..], &transforms.concat()].concat());
+    [&[0, 0, 0, 1, 0, 0, 0, 1][..], &proposal].concat()
+}
+
+const LIFE: [u16; 5] = [0x800b, 1, 0x000c, 4, 0];
+
+#[test]
+fn an_offer_is_read_to_its_last_attribute() {
+    let aes = [&[0x8001, 7, 0x800e, 256, 0x8002, 2, 0x8004, 5, 0x8003, 1][..], &LIFE, &[28800]].concat();
+    let des = [0x8001, 5, 0x8002, 1, 0x8004, 2, 0x8003, 65001];
+    let offer = SecurityAssociation::parse(&sa(&[transform(3, 1, &aes), transform(0, 2, &des)])).unwrap();
+    assert_eq!((offer.doi, offer.situation, offer.proposals.len()), (1, 1, 1));
+    let chosen: Vec<_> = offer.transforms().map(Transform::phase_1).collect();
+    let expected = ChosenTransform {
+        encryption: Some(Encryption::Aes256),
+        hash: Some(Hash::Sha1),
+        group: Some(Group::Modp1536),
+        pre_shared_key: true,
+        lifetime_seconds: Some(28800),
+        text: "AES-CBC, key length 256, SHA-1, MODP 1536, pre-shared key, lifetime in seconds, lifetime 28800"
+            .to_owned(),
+    };
+    assert_eq!(chosen[0], expected);
+    assert_eq!(chosen[1].encryption, Some(Encryption::TripleDes));
+    assert_eq!((chosen[1].pre_shared_key, chosen[1].lifetime_seconds), (false, None));
+}
+
+#[test]
+fn a_transform_of_phase_2_is_told_in_words() {
+    let words = [0x8001, 1, 0x8002, 3600, 0x8004, 1, 0x8005, 2, 0x8006, 128, 0x8003, 5];
+    let sa = SecurityAssociation::parse(&sa(&[transform(0, 1, &words)])).unwrap();
+    let text = sa.transforms().next().unwrap().phase_2_text();
+    assert_eq!(text, "lifetime in seconds, lifetime 3600, tunnel, HMAC-SHA-1, key length 128, PFS with MODP 1536");
+}
+
+#[test]
+fn a_count_that_is_not_true_is_an_error() {
+    let mut body = sa(&[transform(0, 1, &[0x8001, 5])]);
+    body[8 + 4 + 3] = 2;
+    assert!(matches!(SecurityAssociation::parse(&body), Err(Error::Field { field: "transform count", .. })));
+}
+
+#[test]
+fn vendor_ids_are_named_or_written_out() {
+    let name = |digits: &str| vendor_name(&hex::decode(digits).unwrap());
+    assert_eq!(name("afcad71368a1f1c96b8696fc77570100"), "DPD (RFC 3706)");
+    assert_eq!(name("4048b7d56ebce88525e7de7f00d6c2d380000000"), "fragmentation");
+    assert_eq!(vendor_name(b"OE-Libreswan-5.2"), "libreswan");
+    assert_eq!(vendor_name(b"OEhyLdACecfa"), "Openswan or libreswan");
+    assert_eq!(name("00c0ffee"), "00c0ffee");
+}
+
+#[test]
+fn an_encrypted_message_shows_no_payloads() {
+    let mut bytes = [[7; 8], [8; 8]].concat();
+    bytes.extend([payload::HASH, 0x10, exchange::QUICK_MODE, 1, 0, 0, 0, 9, 0, 0, 0, 32, 1, 2, 3, 4]);
+    let message = Message::parse(&bytes).unwrap();
+    assert_eq!((message.message_id, message.encrypted, message.body), (9, true, &[1, 2, 3, 4][..]));
+    assert_eq!(message.payloads().count(), 0);
+    bytes[19] = 0;
+    assert!(Message::parse(&bytes).unwrap().payloads().next().unwrap().is_err());
+    bytes[27] = 33;
+    assert!(matches!(Message::parse(&bytes), Err(Error::Short { needs: 33, has: 32, .. })));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in vec(any::<u8>(), 0..200), first in 0..22u8) {
+        if let Ok(message) = Message::parse(&bytes) {
+            prop_assert!(message.body.len() + 28 <= bytes.len());
+        }
+        // Every payload takes at least its header, so that a chain cannot be endless.
+        let payloads = Payloads { next: first, rest: &bytes }.count();
+        prop_assert!(payloads <= bytes.len() / 4 + 1);
+        if let Ok(sa) = SecurityAssociation::parse(&bytes) {
+            for transform in sa.transforms() {
+                let _ = (transform.phase_1(), transform.phase_2_text());
+            }
+        }
+        let _ = vendor_name(&bytes);
+    }
+}
