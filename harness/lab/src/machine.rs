@@ -11,14 +11,13 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
 };
 
 use netns_rs::{Env, NetNs};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use tokio::sync::oneshot;
 
-use crate::{Error, Result, sys, wait::Wait, world::WORKPLACE};
+use crate::{Error, Result, sys, world::WORKPLACE};
 
 /// Where a worker keeps the namespaces of its machines: on a file system that dies with it.
 #[derive(Clone, Copy, Debug)]
@@ -148,11 +147,10 @@ impl Machine {
     pub async fn spawn(&self, mut command: Command, output: &str) -> Result<Process> {
         let program = command.get_program().to_string_lossy().into_owned();
         let path = Path::new("/var/log").join(output);
-        let machine = self.name.clone();
         self.attempt(&format!("start {program}"), move || {
             let output = fs::File::create(path)?;
             command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-            command.spawn().map(|child| Process { child, program, machine })
+            command.spawn().map(|child| Process { child })
         })
         .await
     }
@@ -194,26 +192,12 @@ impl Drop for Machine {
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    program: String,
-    machine: String,
 }
 
 impl Process {
     /// How the program ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
-    }
-
-    /// Asks the program to end, and waits until it has.
-    pub async fn terminate(mut self, limit: Duration) -> Result<()> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        // It may have ended by itself.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let wait = Wait::new(format!("{} on {} to end", self.program, self.machine), limit);
-        while self.ended().is_none() {
-            wait.again("it still runs").await?;
-        }
-        Ok(())
     }
 }
 

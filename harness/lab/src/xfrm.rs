@@ -138,7 +138,7 @@ pub async fn sas(machine: &Machine) -> Result<Held> {
                 match message::entry(payload)? {
                     Entry::Esp(sa) => held.sas.push(sa),
                     Entry::Other(text) => held.others.push(text),
-                    Entry::Larval => (),
+                    Entry::Larval | Entry::Trial => (),
                 }
                 Ok(())
             })?;

@@ -61,7 +61,9 @@ pub fn run(run: &Run, cells: &[Cell], progress: &dyn Progress) -> Result<Record>
             scope.spawn(|| {
                 // A worker dies with this thread, so the thread keeps it as long as there are cells.
                 let mut hand = Hand { run, out: &out, worker: None };
-                while let Some(number) = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some(number) = next else { break };
                     let record = hand.cell(&cells[number], progress);
                     progress.done(&record);
                     records.lock().unwrap_or_else(PoisonError::into_inner).insert(number, record);

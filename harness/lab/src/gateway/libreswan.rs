@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use policy::Daemon;
 use tokio::sync::Mutex;
 
-use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, START, STOP, Status, Tunnel, kernel_status};
+use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, START, Status, Tunnel, kernel_status};
 use crate::{
     Error, Result,
     machine::{Machine, Process},
@@ -28,7 +28,7 @@ pub(super) struct Libreswan {
     machine: Arc<Machine>,
     /// What the daemon was told, so that its secrets file can be written anew.
     tunnels: Mutex<Vec<Tunnel>>,
-    /// Until it was told to end.
+    /// Until it was stopped.
     pluto: Mutex<Option<Process>>,
 }
 
@@ -117,13 +117,8 @@ impl Gateway for Libreswan {
         Box::pin(kernel_status(&self.machine, tunnel))
     }
 
-    fn stop(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            match self.pluto.lock().await.take() {
-                Some(pluto) => pluto.terminate(STOP).await,
-                None => Ok(()),
-            }
-        })
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move { drop(self.pluto.lock().await.take()) })
     }
 }
 

@@ -7,7 +7,7 @@ use policy::{Daemon, Proposal};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, REKEY_MARGIN, START, STOP, Status, Tunnel, kernel_status};
+use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, REKEY_MARGIN, START, Status, Tunnel, kernel_status};
 use crate::{
     Error, Result,
     machine::{Machine, Process},
@@ -45,7 +45,7 @@ pub(super) struct Strongswan {
     machine: Arc<Machine>,
     /// VICI answers one request after the other.
     vici: Mutex<rsvici::Client>,
-    /// Until it was told to end.
+    /// Until it was stopped.
     charon: Mutex<Option<Process>>,
 }
 
@@ -207,13 +207,8 @@ impl Gateway for Strongswan {
         Box::pin(kernel_status(&self.machine, tunnel))
     }
 
-    fn stop(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            match self.charon.lock().await.take() {
-                Some(charon) => charon.terminate(STOP).await,
-                None => Ok(()),
-            }
-        })
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move { drop(self.charon.lock().await.take()) })
     }
 }
 

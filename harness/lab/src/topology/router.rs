@@ -197,7 +197,7 @@ impl Router for VirtualRouter {
                 self.drop_tier(&tier).await.map_err(failed)?;
             }
             if let Some(gateway) = self.gateway.lock().await.take() {
-                gateway.stop().await.map_err(failed)?;
+                gateway.stop().await;
             }
             self.machine.remove_interface(super::WAN).await.map_err(failed)
         })

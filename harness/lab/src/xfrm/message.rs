@@ -48,6 +48,8 @@ pub(super) enum Entry {
     Other(String),
     /// Only the SPI is reserved; no keys yet.
     Larval,
+    /// From nowhere to nowhere: pluto adds one when it starts, to learn what the kernel can do.
+    Trial,
 }
 
 /// Something that happened to SAs.
@@ -134,6 +136,9 @@ fn address(bytes: &[u8], at: usize, family: u16) -> io::Result<IpAddr> {
 }
 
 fn classify(info: &Info, attributes: &[(u16, &[u8])]) -> io::Result<Entry> {
+    if info.source.is_unspecified() && info.destination.is_unspecified() {
+        return Ok(Entry::Trial);
+    }
     let encryption = find(attributes, ATTRIBUTE_ENCRYPTION).map(Algorithm::plain).transpose()?;
     let aead = find(attributes, ATTRIBUTE_AEAD).map(Algorithm::truncated).transpose()?;
     // The kernel tells an HMAC twice, but only this attribute has the length of what is sent.
