@@ -74,10 +74,7 @@ impl Machine {
         let route = is_ready.await.map_err(|_| Error::MachineGone { machine: name.into() })??;
         let machine =
             Self { name: name.to_owned(), namespace: Some(namespace), tasks: Some(tasks), thread: Some(thread), route };
-        // A machine without IPv6 sends no packets of its own accord.
-        for scope in ["all", "default"] {
-            machine.sysctl(&format!("net/ipv6/conf/{scope}/disable_ipv6"), "1").await?;
-        }
+        machine.without_ipv6().await?;
         machine.bring_up("lo").await?;
         Ok(machine)
     }
@@ -123,6 +120,19 @@ impl Machine {
     pub async fn sysctl(&self, key: &str, value: &'static str) -> Result<()> {
         let path = Path::new("/proc/sys").join(key);
         self.attempt(&format!("set {key}={value}"), move || fs::write(path, value)).await
+    }
+
+    /// A machine without IPv6 sends no packets of its own accord; a kernel without it has no such switch.
+    async fn without_ipv6(&self) -> Result<()> {
+        let write = || {
+            ["all", "default"].into_iter().try_for_each(|scope| {
+                match fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"), "1") {
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+                    done => done,
+                }
+            })
+        };
+        self.attempt("switch IPv6 off", write).await
     }
 
     pub async fn write_file(&self, path: &str, content: Vec<u8>, mode: u32) -> Result<()> {
@@ -235,6 +245,22 @@ fn enter(
     Ok(route)
 }
 
+/// Those flags of the mount at this path that a remount has to repeat.
+fn flags_of(path: &Path) -> io::Result<MountFlags> {
+    use rustix::fs::StatVfsMountFlags as Has;
+    let has = rustix::fs::statvfs(path)?.f_flag;
+    let pairs = [
+        (Has::NOSUID, MountFlags::NOSUID),
+        (Has::NODEV, MountFlags::NODEV),
+        (Has::NOEXEC, MountFlags::NOEXEC),
+        (Has::NOATIME, MountFlags::NOATIME),
+        (Has::NODIRATIME, MountFlags::NODIRATIME),
+        (Has::RELATIME, MountFlags::RELATIME),
+    ];
+    let kept = pairs.into_iter().filter(|(flag, _)| has.contains(*flag)).map(|(_, flag)| flag);
+    Ok(kept.fold(MountFlags::empty(), |all, flag| all | flag))
+}
+
 /// Gives the calling thread the file tree as its root.
 fn see_only(files: &FileTree) -> io::Result<()> {
     use rustix::mount as m;
@@ -244,7 +270,8 @@ fn see_only(files: &FileTree) -> io::Result<()> {
     sys::own_mounts()?;
     m::mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
     m::mount_bind(&files.root, root)?;
-    m::mount_remount(root, MountFlags::BIND | MountFlags::RDONLY, c"")?;
+    // In a user namespace no flag may go that the mount outside has (mount_namespaces(7)).
+    m::mount_remount(root, MountFlags::BIND | MountFlags::RDONLY | flags_of(root)?, c"")?;
     for (place, options) in [("run", c"mode=0755"), ("tmp", c"mode=1777")] {
         m::mount("tmpfs", root.join(place), "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options)?;
     }

@@ -6,6 +6,7 @@
 mod ledger;
 mod log;
 mod message;
+mod trial;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use rustix::net::netlink::XFRM;
 use wire::audit::SaKeys;
 
 pub use self::log::SaLog;
+pub(crate) use self::trial::try_every_suite;
 use self::message::Entry;
 use crate::{Result, machine::Machine, netlink};
 

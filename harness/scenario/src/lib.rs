@@ -28,6 +28,7 @@ use crate::{diagnostic::Problems, matrix::Axis};
 pub use cell::{Cell, Cloud, ConnectionState, Customer, Profile, StandsInFor, Vpc};
 pub use diagnostic::{Diagnostic, Diagnostics, Snippet};
 pub use load::load;
+pub use nearest::nearest;
 pub use step::{Expectation, Party, Step, Traffic};
 
 /// A scenario file that is free of errors.

@@ -3,7 +3,7 @@
 /// The nearest of `known` to `word`, if any is near: up to a third of its letters wrong, missing,
 /// superfluous or swapped with their neighbour, or one being the beginning of the other. Case is no
 /// difference.
-pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let word = word.to_lowercase();
     known
         .into_iter()

@@ -4,7 +4,7 @@ use std::{env, path::Path};
 
 use serde::Serialize;
 
-use super::{Name, Store, apt, chroot, sources};
+use super::{Name, Store, apt, chroot, manifest::Recipe, sources};
 
 /// Tools of the machine that are used, with the Debian package of each.
 pub(super) const TOOLS: [(&str, &str); 7] = [
@@ -71,7 +71,8 @@ pub(super) fn facts(store: &Store) -> Vec<Fact> {
 
     for name in Name::ALL {
         let image = store.lookup(name);
-        let missing = ("not made yet".to_owned(), "tunnelproof setup".to_owned());
+        let about = Recipe::of(name).manifest().map_or(String::new(), |manifest| manifest.about);
+        let missing = (format!("not made yet: {about}"), "tunnelproof setup".to_owned());
         let detail = image.as_ref().map_or(String::new(), |i| format!("{} in {}", i.made.version, i.path.display()));
         facts.push(fact(&format!("image {name}"), image.is_none().then_some(missing), detail));
     }

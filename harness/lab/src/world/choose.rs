@@ -1,6 +1,6 @@
 //! Which world this machine can have.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::Path, str::FromStr};
 
 use super::World;
 use crate::{
@@ -69,13 +69,13 @@ impl fmt::Display for Choice {
     }
 }
 
-/// Decides, without making anything.
-pub fn choose(choice: Choice, store: &Store) -> Result<Kind> {
+/// Decides, without making anything. `program` is what workers are: the host is asked by starting one.
+pub fn choose(choice: Choice, store: &Store, program: &Path) -> Result<Kind> {
     match choice {
         Choice::Guest => guest(store).map_err(|why| Error::World(format!("guest: {why}"))),
-        Choice::Host => host().map_err(|why| Error::World(format!("host: {why}"))),
+        Choice::Host => host(program).map_err(|why| Error::World(format!("host: {why}"))),
         Choice::Auto => guest(store).or_else(|no_guest| {
-            host().map_err(|no_host| Error::World(format!("guest: {no_guest}; host: {no_host}")))
+            host(program).map_err(|no_host| Error::World(format!("guest: {no_guest}; host: {no_host}")))
         }),
     }
 }
@@ -92,6 +92,6 @@ pub fn guest(store: &Store) -> Result<Kind, String> {
 }
 
 /// Why namespaces of this kernel do not do, or that they do.
-pub fn host() -> Result<Kind, String> {
-    super::host::probe().map(|()| Kind::Host)
+pub fn host(program: &Path) -> Result<Kind, String> {
+    super::host::probe(program).map(|()| Kind::Host)
 }

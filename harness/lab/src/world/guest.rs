@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use super::inside::Place;
+use super::inside::{Inside, Place};
 
 /// The guest's memory in MiB; it is taken from the host only as far as it is used.
 const MEMORY: u32 = 512;
@@ -20,7 +20,7 @@ pub(super) fn command(kernel: &Path, program: &Path, place: &Place) -> Command {
         .arg("uml_dir=/proc/")
         .arg(format!("init={}", program.display()))
         .arg("--")
-        .args(place.arguments("guest"));
+        .args(place.arguments(Inside::Guest));
     // The kernel takes the top of its address space from where its variables are (get_top_address in
     // arch/um/kernel/um_arch.c), PATH excepted, which it moves: with none its first process dies.
     command.env_clear().env("HOME", "/");

@@ -6,6 +6,7 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    thread,
 };
 
 use rustix::{
@@ -14,7 +15,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::WORKPLACE;
+use super::{WORKPLACE, trial};
 use crate::{Error, Result};
 
 /// The first argument of a worker.
@@ -29,20 +30,44 @@ pub struct Place {
     pub writable: PathBuf,
 }
 
+/// The second argument: where the process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inside {
+    Guest,
+    Host,
+    /// As [`Inside::Host`], but it only answers whether a laboratory can be built there, and ends.
+    Probe,
+}
+
+impl Inside {
+    const ALL: [Self; 3] = [Self::Guest, Self::Host, Self::Probe];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Host => "host",
+            Self::Probe => "probe",
+        }
+    }
+}
+
 impl Place {
     /// The arguments that [`enter`] reads.
-    pub(super) fn arguments(&self, world: &str) -> [OsString; 3] {
-        [COMMAND.into(), world.into(), self.writable.clone().into_os_string()]
+    pub(super) fn arguments(&self, inside: Inside) -> [OsString; 3] {
+        [COMMAND.into(), inside.word().into(), self.writable.clone().into_os_string()]
     }
 }
 
 /// Prepares the process that was started as a worker, from the arguments behind [`COMMAND`].
 pub fn enter(mut arguments: impl Iterator<Item = OsString>) -> Result<Channel> {
-    let world = arguments.next().unwrap_or_default();
+    let word = arguments.next().unwrap_or_default();
+    let Some(inside) = Inside::ALL.into_iter().find(|inside| word == inside.word()) else {
+        return Err(Error::World(format!("`{}` is no world of a worker", word.display())));
+    };
     let place = Place { writable: PathBuf::from(arguments.next().unwrap_or_default()) };
     let writable = &place.writable;
-    match world.to_str() {
-        Some("guest") => {
+    match inside {
+        Inside::Guest => {
             mount_at("proc", "proc", Path::new("/proc"), "")?;
             mount_at("sysfs", "sysfs", Path::new("/sys"), "")?;
             fs::create_dir_all(WORKPLACE).map_err(Error::file(WORKPLACE))?;
@@ -50,12 +75,16 @@ pub fn enter(mut arguments: impl Iterator<Item = OsString>) -> Result<Channel> {
             mount_at("hostfs", "hostfs", writable, &writable.display().to_string())?;
             Channel::console()
         }
-        Some("host") => {
+        Inside::Host | Inside::Probe => {
             mount_at("proc", "proc", Path::new("/proc"), "")?;
             mount_at("tmpfs", "tmpfs", Path::new(WORKPLACE), "mode=0755")?;
-            Channel::standard()
+            let channel = Channel::standard()?;
+            if inside == Inside::Probe {
+                channel.send(&trial::run())?;
+                leave();
+            }
+            Ok(channel)
         }
-        _ => Err(Error::World(format!("`{}` is no world of a worker", world.display()))),
     }
 }
 
@@ -89,8 +118,16 @@ pub(super) struct Listening {
 }
 
 impl Channel {
+    /// When the outer half is gone, so is this process, whatever it does: the signal that the kernel sends then
+    /// does not reach a process whose parent died before it had asked for it.
     fn standard() -> Result<Self> {
-        Self::open(BufReader::new(io::stdin()), io::stdout())
+        let (input, mut copy) = io::pipe().map_err(Error::file("a pipe"))?;
+        thread::spawn(move || {
+            // However reading ends, there is nobody to talk to.
+            let _ = io::copy(&mut io::stdin().lock(), &mut copy);
+            std::process::exit(0);
+        });
+        Self::open(BufReader::new(input), io::stdout())
     }
 
     fn console() -> Result<Self> {

@@ -12,11 +12,12 @@ mod choose;
 mod guest;
 mod host;
 pub mod inside;
+mod trial;
 mod worker;
 
 use std::fmt;
 
-pub use choose::{Choice, Kind, choose, guest, host as host_facts};
+pub use choose::{Choice, Kind, choose, guest, host};
 pub use worker::{Said, Worker};
 
 use crate::image::Image;

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io::{BufRead, BufReader, Read, Write},
     path::Path,
-    process::{Child, ChildStdin, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
@@ -12,7 +12,10 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{World, guest, host, inside::{Listening, Place}};
+use super::{
+    World, guest, host,
+    inside::{Inside, Listening, Place},
+};
 use crate::{Error, Result};
 
 /// How many lines of a worker's standard error an error shows.
@@ -43,10 +46,13 @@ pub enum Said<T> {
 
 impl Worker {
     pub fn start(world: &World, program: &Path, place: &Place) -> Result<Self> {
-        let mut command = match world {
+        Self::launch(match world {
             World::Guest(image) => guest::command(&image.kernel(), program, place),
-            World::Host => host::command(program, place),
-        };
+            World::Host => host::command(program, Inside::Host, place),
+        })
+    }
+
+    pub(super) fn launch(mut command: Command) -> Result<Self> {
         crate::die_with_parent(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let name = command.get_program().display().to_string();

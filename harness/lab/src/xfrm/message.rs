@@ -12,7 +12,7 @@ use ipnet::Ipv4Net;
 use policy::{Encryption, Hash};
 
 use super::{Direction, Keys, Policy, Sa};
-use crate::netlink::{attributes, field};
+use crate::netlink::{attribute, attributes, field};
 
 pub(super) const NEW_SA: u16 = 0x10;
 pub(super) const DELETE_SA: u16 = 0x11;
@@ -28,6 +28,8 @@ pub(super) const GROUPS: u32 = 1 << (2 - 1) | 1 << (3 - 1);
 
 const IPV4: u16 = libc::AF_INET as u16;
 const ESP: u8 = 50;
+/// XFRM_MODE_TUNNEL.
+const TUNNEL: u8 = 1;
 /// `xfrm_usersa_info`, `xfrm_usersa_id` and `xfrm_userpolicy_info`: attributes follow.
 const SA_INFO: usize = 224;
 const SA_ID: usize = 24;
@@ -40,6 +42,43 @@ const ATTRIBUTE_TEMPLATE: u16 = 5;
 const ATTRIBUTE_SA: u16 = 6;
 const ATTRIBUTE_AEAD: u16 = 18;
 const ATTRIBUTE_AUTHENTICATION_TRUNCATED: u16 = 20;
+
+/// The kernel's name of a cipher.
+fn cipher(encryption: Encryption) -> &'static str {
+    match encryption {
+        Encryption::TripleDes => "cbc(des3_ede)",
+        Encryption::Aes128 | Encryption::Aes192 | Encryption::Aes256 => "cbc(aes)",
+    }
+}
+
+/// Writes the body of [`NEW_SA`]: an SA in tunnel mode that has no limits, and a key that is no secret.
+pub(super) fn trial(out: &mut Vec<u8>, spi: u32, encryption: Encryption, integrity: Hash) {
+    let start = out.len();
+    out.resize(start + SA_INFO, 0);
+    let mut put = |at: usize, bytes: &[u8]| out[start + at..start + at + bytes.len()].copy_from_slice(bytes);
+    put(56, &[192, 0, 2, 1]);
+    put(72, &spi.to_be_bytes());
+    put(76, &[ESP]);
+    put(80, &[198, 51, 100, 1]);
+    // Bytes and packets, soft and hard: XFRM_INF.
+    put(96, &[0xff; 32]);
+    put(212, &IPV4.to_ne_bytes());
+    put(214, &[TUNNEL]);
+    let algorithm = |out: &mut Vec<u8>, name: &str, key: usize, check_bits: Option<u32>| {
+        out.extend(name.as_bytes());
+        out.resize(out.len() + 64 - name.len(), 0);
+        out.extend((8 * key as u32).to_ne_bytes());
+        out.extend(check_bits.map(u32::to_ne_bytes).into_iter().flatten());
+        // The parts of a key of 3DES must differ (RFC 2451 section 2.3).
+        out.extend((0..key).map(|byte| byte as u8));
+    };
+    attribute(out, ATTRIBUTE_ENCRYPTION, |out| algorithm(out, cipher(encryption), encryption.key_len(), None));
+    let hash = match integrity {
+        Hash::Md5 => "hmac(md5)",
+        Hash::Sha1 => "hmac(sha1)",
+    };
+    attribute(out, ATTRIBUTE_AUTHENTICATION_TRUNCATED, |out| algorithm(out, hash, integrity.digest_len(), Some(96)));
+}
 
 /// What the kernel holds under one SPI.
 #[derive(Clone, Debug, PartialEq, Eq)]

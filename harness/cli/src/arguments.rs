@@ -1,0 +1,83 @@
+//! The command line.
+
+use std::{num::NonZero, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lab::world::Choice;
+
+/// Proves site-to-site IPsec VPNs packet by packet.
+#[derive(Debug, Parser)]
+#[command(name = "tunnelproof", version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios and write a report
+    Run(RunArguments),
+    /// Validate scenario files; needs no privileges
+    Check(PathArguments),
+    /// Show what a run would build, send and expect
+    Plan(WhatArguments),
+    /// Show what this machine can do, what is missing and how to add it
+    Doctor(DoctorArguments),
+    /// Make now what `run` would make on first use
+    Setup(SetupArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Scenario files, folders of them, or ids of cells; all of `scenarios/` if none is given
+    #[arg(value_name = "PATH or CELL-ID")]
+    pub what: Vec<String>,
+    /// Where machines are made: auto, guest or host
+    #[arg(long, default_value_t)]
+    pub world: Choice,
+    /// How many cells run at once [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZero<usize>>,
+    /// Where the record, the reports and the evidence go [default: target/proof/<time>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the record on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct WhatArguments {
+    /// Scenario files, folders of them, or ids of cells; all of `scenarios/` if none is given
+    #[arg(value_name = "PATH or CELL-ID")]
+    pub what: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PathArguments {
+    /// Scenario files, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// Print the facts as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SetupArguments {
+    #[arg(value_enum, default_value_t = What::All)]
+    pub what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// The file trees of the daemons, and the toolchain
+    Images,
+    /// The guest's kernel
+    Kernel,
+    All,
+}
