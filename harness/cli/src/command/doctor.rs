@@ -4,13 +4,13 @@ use std::io::{self, Write};
 
 use lab::image::Fact;
 
-use super::{Failure, Outcome, store};
+use super::{Failure, Outcome, program, store};
 use crate::{arguments::DoctorArguments, paint};
 
 pub fn run(arguments: &DoctorArguments) -> Result<Outcome, Failure> {
     let store = store()?;
     let guest = lab::world::guest(&store).err();
-    let host = lab::world::host_facts().err();
+    let host = lab::world::host(&program()?).err();
     let some_world = guest.is_none() || host.is_none();
     let mut facts = vec![
         world("guest world", "namespaces in a User Mode Linux guest, virtual time, no root", guest),

@@ -19,7 +19,7 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
     let cells = files::cells(&arguments.what)?;
     let store = store()?;
     let program = program()?;
-    let kind = lab::world::choose(arguments.world, &store)?;
+    let kind = lab::world::choose(arguments.world, &store, &program)?;
     let mut names: Vec<_> = kind.image().into_iter().collect();
     names.extend(runner::images(&cells));
     let images = ensure(&store, &names)?;
