@@ -66,8 +66,9 @@ struct MakingState {
 impl Making {
     pub fn begin(missing: &[Name], cache: &Path) -> Self {
         let names: Vec<_> = missing.iter().map(|name| name.as_str()).collect();
-        let all = missing.contains(&Name::Kernel);
-        let cost = if all { "about 270 MB of downloads and five to nine minutes on two processors" } else { "less than 100 MB of downloads and two minutes" };
+        let downloads: u32 = missing.iter().map(|name| name.download_megabytes()).sum();
+        let minutes = if missing.contains(&Name::Kernel) { "five to nine minutes" } else { "two minutes" };
+        let cost = format!("about {downloads} MB of downloads and {minutes} on two processors");
         let mut line = Line::new();
         line.print(&format!("making {} in {}: {cost}, once", names.join(", "), cache.display()));
         Self { begun: Instant::now(), state: Mutex::new(MakingState { line, images: BTreeMap::new() }) }

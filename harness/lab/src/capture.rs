@@ -119,7 +119,10 @@ async fn read(
         writer.lock().unwrap_or_else(PoisonError::into_inner).write_frame(point, frame.time_ns, original, data)?;
         frames.fetch_add(1, Ordering::Relaxed);
         if marker::parse(data) == Some(end) {
-            return Ok(());
+            return match sys::lost_frames(socket.get_ref())? {
+                0 => Ok(()),
+                lost => Err(io::Error::other(format!("{lost} frames came faster than they could be written"))),
+            };
         }
     }
 }

@@ -51,8 +51,11 @@ pub struct Machine {
 impl Machine {
     /// Makes the machine. Call it inside a tokio runtime, in a worker that owns its `/run`.
     pub async fn new(name: &str, files: Option<FileTree>) -> Result<Self> {
-        let namespace = NetNs::new_with_env(name, Namespaces)
-            .map_err(|e| Error::Machine { machine: name.into(), action: "make its namespace".into(), source: io::Error::other(e) })?;
+        let namespace = NetNs::new_with_env(name, Namespaces).map_err(|e| Error::Machine {
+            machine: name.into(),
+            action: "make its namespace".into(),
+            source: io::Error::other(e),
+        })?;
         let (tasks, queue) = mpsc::channel::<Task>();
         let (ready, is_ready) = oneshot::channel();
         let runtime = tokio::runtime::Handle::current();

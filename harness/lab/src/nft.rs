@@ -32,7 +32,8 @@ use self::batch::Batch;
 use crate::{Error, Result, machine::Machine, netlink};
 
 /// Replaces the machine's source NAT in one transaction: packets that leave by `interface` from `inside` are
-/// masqueraded, unless they go from the first to the second network of a pair of `exempt`.
+/// masqueraded, unless they go from the first to the second network of a pair of `exempt`. What is addressed to a
+/// private network (RFC 1918) and is not taken by an IPsec policy does not leave by `interface` at all.
 ///
 /// NAT is decided once per connection, by its first packet; later packets follow the entry that connection
 /// tracking made of it. A flow that began before its exemption would keep its translation, and so would

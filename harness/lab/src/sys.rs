@@ -67,8 +67,9 @@ pub fn packet_socket(interface: u32) -> io::Result<OwnedFd> {
         OwnedFd::from_raw_fd(raw)
     };
     set_option(&fd, libc::SO_TIMESTAMPNS, 1)?;
-    // A burst must fit while the reader waits for the processor.
-    set_option(&fd, libc::SO_RCVBUFFORCE, 32 << 20)?;
+    // A burst must fit while the reader waits for the processor. Only the machine's own root may have more than
+    // net.core.rmem_max; what does not fit is counted, see `lost_frames`.
+    set_option(&fd, libc::SO_RCVBUFFORCE, BUFFER).or_else(|_| set_option(&fd, libc::SO_RCVBUF, BUFFER))?;
     // SAFETY: sockaddr_ll is plain data; the length matches the type.
     unsafe {
         let mut address: libc::sockaddr_ll = mem::zeroed();
@@ -82,6 +83,23 @@ pub fn packet_socket(interface: u32) -> io::Result<OwnedFd> {
     }
     Ok(fd)
 }
+
+/// How many frames a packet socket had no room for since this was asked last (packet(7), PACKET_STATISTICS).
+pub fn lost_frames(fd: &OwnedFd) -> io::Result<u32> {
+    // SAFETY: tpacket_stats is plain data; the length matches the type and outlives the call.
+    unsafe {
+        let mut statistics: libc::tpacket_stats = mem::zeroed();
+        let mut length = mem::size_of::<libc::tpacket_stats>() as libc::socklen_t;
+        let value = ptr::from_mut(&mut statistics).cast();
+        if libc::getsockopt(fd.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, value, &raw mut length) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(statistics.tp_drops)
+    }
+}
+
+/// Bytes that a packet socket may hold.
+const BUFFER: i32 = 32 << 20;
 
 fn set_option(fd: &OwnedFd, option: i32, value: i32) -> io::Result<()> {
     // SAFETY: the option value is an int that outlives the call.

@@ -13,6 +13,12 @@ pub fn clock(ms: u64) -> String {
     }
 }
 
+/// The same where space is short: from a minute on without the milliseconds.
+pub fn moment(ms: u64) -> String {
+    let text = clock(ms);
+    if ms < 60_000 { text } else { text.split('.').next().unwrap_or_default().to_owned() }
+}
+
 /// A length of time: `85 ms`, `4.2 s`, `3 min 20 s`, `2 h 05 min`.
 pub fn length(ms: u64) -> String {
     let seconds = ms / 1000;
@@ -65,6 +71,7 @@ mod tests {
         assert_eq!(clock(0), "00:00.000");
         assert_eq!(clock(125_123), "02:05.123");
         assert_eq!(clock(3_725_999), "1:02:05");
+        assert_eq!([2_061, 2_721_070].map(moment), ["00:02.061", "45:21"]);
         assert_eq!(length(85), "85 ms");
         assert_eq!(length(4_260), "4.2 s");
         assert_eq!(length(200_000), "3 min 20 s");

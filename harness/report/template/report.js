@@ -14,7 +14,22 @@
     if (cells.length <= 50) cells.forEach(function (cell) { cell.open = true; });
   });
 
-  if (!bar || rows.length === 1) return;
+  document.querySelectorAll(".copy").forEach(function (pre) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.addEventListener("click", function () {
+      const code = pre.querySelector("code");
+      getSelection().selectAllChildren(code);
+      (navigator.clipboard ? navigator.clipboard.writeText(code.textContent) : Promise.reject()).then(
+        function () { button.textContent = "Copied"; },
+        function () { button.textContent = "Selected"; });
+      setTimeout(function () { button.textContent = "Copy"; }, 1500);
+    });
+    pre.append(button);
+  });
+
+  if (!bar || rows.length < 6) return;
   const shown = new Set(rows.map(function (row) { return row.className; }));
   const words = document.createElement("input");
   const count = document.createElement("output");

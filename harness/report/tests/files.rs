@@ -8,7 +8,7 @@ use std::{fs, path::PathBuf};
 
 use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 use runner::record::Verdict;
-use tunnelproof_report::{HTML, JUNIT, RECORD, ReportError, read, render_junit, write};
+use tunnelproof_report::{BADGE, HTML, JUNIT, MARKDOWN, RECORD, ReportError, read, render_junit, write};
 
 fn folder(name: &str) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{name}-{}", std::process::id()));
@@ -41,8 +41,8 @@ fn files_are_replaced_and_nothing_else_is_left() {
         fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     fs::remove_dir_all(&dir).unwrap();
     names.sort();
-    assert_eq!(names, [JUNIT, RECORD, HTML]);
-    assert!(before.contains("1 of 6 cells refuted") && after.contains("1 cell proven"));
+    assert_eq!(names, [BADGE, JUNIT, RECORD, HTML, MARKDOWN]);
+    assert!(before.contains("1 of 6 cells refuted") && after.contains("1 of 1 cell proven"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod markup;
 mod sample;
 
 use proptest::prelude::*;
-use runner::record::{CellRecord, Evidence, Record, Verdict};
+use runner::record::{ApiCall, CellRecord, Evidence, Record, Verdict};
 use tunnelproof_report::render_html;
 
 const HOSTILE: &str = r#"<script>alert("1")</script>'&amp;<!-- ]]>"#;
@@ -125,7 +125,7 @@ fn every_verdict_is_told_by_letter_and_word_and_counted() {
 #[test]
 fn without_a_defect_nothing_needs_attention() {
     let html = render_html(&of(vec![sample::proven("libreswan", "strongSwan 5.9.14", "aes128")])).unwrap();
-    assert!(html.contains("1 cell proven, nothing left over"));
+    assert!(html.contains("1 of 1 cell proven"));
     assert!(!html.contains("Needs attention"));
 }
 
@@ -166,11 +166,40 @@ fn an_account_that_does_not_add_up_says_so() {
 #[test]
 fn polling_is_told_once_with_the_last_answer() {
     let html = render_html(&of(vec![sample::proven("libreswan", "strongSwan 5.9.14", "aes128")])).unwrap();
-    assert_eq!(html.matches("<b>queryAsyncJobResult</b>").count(), 1);
-    assert!(html.contains("3 times, last at 00:02.050"));
+    assert_eq!(html.matches("<b>queryAsyncJobResult</b>").count(), 0, "told with the command that began the job");
+    assert!(html.contains("job succeeded at 00:02.050, 3 polls"));
     assert!(html.contains("11 requests"));
     // An answer that was shortened is shown as it is.
     assert!(html.contains("&quot;jobid&quot;:&quot;j-11"));
+}
+
+#[test]
+fn a_question_that_is_asked_again_is_told_once() {
+    let mut cell = sample::proven("libreswan", "strongSwan 5.9.14", "aes128");
+    let asked = ApiCall { command: "listVpnConnections".into(), parameters: Vec::new(), ..cell.api[0].clone() };
+    cell.api = vec![asked.clone(), ApiCall { at_ms: 2_000, ..asked.clone() }, ApiCall { status: 530, ..asked }];
+    let html = render_html(&of(vec![cell])).unwrap();
+    assert!(html.contains("2 times, last at 00:02.000"));
+    assert_eq!(html.matches("<b>listVpnConnections</b>").count(), 2, "the failure is told by itself");
+}
+
+#[test]
+fn packets_without_a_tunnel_are_not_told_as_lost() {
+    let html = render_html(&of(vec![sample::proven("libreswan", "strongSwan 5.9.14", "aes128")])).unwrap();
+    assert!(html.contains("80<small> of 80</small>"));
+    assert!(html.contains("All 80 packets were seen in ESP") && html.contains("not even the 5 sent without a tunnel"));
+    assert!(html.contains("1 flow<span class=\"m\">, sent without a tunnel"));
+    assert!(!html.contains("<em>"), "nothing is missing");
+}
+
+#[test]
+fn the_command_that_shows_the_packets_inside_can_be_copied() {
+    let html = render_html(&sample::record()).unwrap();
+    let command = "WIRESHARK_CONFIG_DIR=keys tshark -o esp.enable_encryption_decode:TRUE \
+                   -o esp.enable_authentication_check:TRUE -r capture.pcapng -Y esp";
+    assert!(html.contains(&format!("<pre class=\"copy\"><code>{command}</code></pre>")));
+    assert!(html.contains("It shows 80 ESP frames at 1 capture point"));
+    assert!(html.contains(">gateway-branch/charon.log</a>"), "a log is named with its machine");
 }
 
 #[test]
@@ -196,8 +225,9 @@ fn without_requests_the_topology_is_drawn_from_what_was_seen() {
 #[test]
 fn the_timeline_joins_what_both_kernels_tell_of_one_sa() {
     let html = render_html(&of(vec![sample::proven("libreswan", "strongSwan 5.9.14", "aes128")])).unwrap();
-    assert_eq!(html.matches(r#"class="i">0xc1000001</text>"#).count(), 1);
-    assert!(html.contains("<title>0xc1000001, aes128-sha1;modp1536: 00:02.900 to 54:00.500</title>"));
+    assert_eq!(html.matches(r#"class="i">0xc1000001 20 packets</text>"#).count(), 1);
+    assert!(html.contains("<title>0xc1000001 from 198.51.100.10 to 203.0.113.20, aes128-sha1;modp1536, 20 packets: 00:02.900 to 54:00.500</title>"));
+    assert!(html.contains("main \u{2192} branch</text>"), "the ends by their names");
     assert!(html.contains("<title>Connected from 00:03.100</title>"));
 }
 

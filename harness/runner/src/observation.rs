@@ -1,6 +1,10 @@
 //! What a worker saw of a cell, before anything is judged.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use wire::audit::Facts;
@@ -39,7 +43,7 @@ pub(crate) const LOGS: &str = "logs";
 impl Observation {
     pub fn write(&self, facts: &Facts, folder: &Path) -> Result<()> {
         let keys = folder.join(KEYS);
-        fs::create_dir_all(&keys).map_err(Error::file(&keys))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&keys).map_err(Error::file(&keys))?;
         put(&folder.join(FACTS), facts)?;
         let esp_sa = folder.join(ESP_SA);
         fs::write(&esp_sa, wire::wireshark::esp_sa_table(&facts.sas)).map_err(Error::file(&esp_sa))?;

@@ -13,7 +13,7 @@ use lab::{
     image::{Image, Name},
     world::{Said, Worker, World, inside::Place},
 };
-use policy::Daemon;
+use policy::{Daemon, Group, Proposal};
 use scenario::Cell;
 use wire::{audit, pcapng};
 
@@ -118,16 +118,35 @@ impl Hand<'_> {
             record.reason = format!("the {} world has no virtual time, and the scenario holds too long", self.run.world);
             return record;
         }
+        if let Some(lacking) = self.unsupported(cell) {
+            record.verdict = Verdict::Unsupported;
+            record.reason = lacking;
+            return record;
+        }
         let folder = self.out.join("cells").join(&cell.id);
-        match self.observe(cell, &folder, progress).and_then(|()| self.judge(cell, &folder, &mut record)) {
-            Ok(()) => {}
-            Err(e) => {
-                record.verdict = Verdict::Broken;
-                record.reason = e.to_string();
-            }
+        if let Err(e) = self.observe(cell, &folder, progress).and_then(|()| self.judge(cell, &folder, &mut record)) {
+            record.verdict = Verdict::Broken;
+            record.reason = e.to_string();
+        }
+        if record.verdict == Verdict::Broken {
+            // Whatever broke it must not break the next cell.
+            self.worker = None;
         }
         record.wall_ms = clock.elapsed().as_millis() as u64;
         record
+    }
+
+    /// What one of its daemons lacks for the policy, as its image found out when it was made.
+    fn unsupported(&self, cell: &Cell) -> Option<String> {
+        let policy = &cell.policy;
+        let groups = policy.ike.iter().map(Proposal::ike_group).chain(policy.esp.iter().filter_map(|esp| esp.group));
+        let groups: BTreeSet<_> = groups.collect();
+        daemons(cell).into_iter().find_map(|daemon| {
+            let image = self.run.images.iter().find(|image| image.name == Name::from(daemon))?;
+            let lacks = |group: &&Group| image.made.facts.get(group.name()).is_some_and(|answer| answer == "no");
+            let group = groups.iter().find(lacks)?;
+            Some(format!("{} is built without {group}", image.made.version))
+        })
     }
 
     /// Has the worker run the cell.

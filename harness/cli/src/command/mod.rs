@@ -92,10 +92,11 @@ fn store() -> Result<Store, Failure> {
 
 /// Makes what is missing, with progress; says beforehand what it will take.
 fn ensure(store: &Store, names: &[Name]) -> Result<Vec<Image>, Failure> {
-    let mut missing: Vec<Name> = names.iter().copied().filter(|name| store.lookup(*name).is_none()).collect();
+    let with_tools = names.iter().flat_map(|name| [Some(*name), name.builds_with()]).flatten();
+    let mut missing: Vec<Name> = with_tools.filter(|name| store.lookup(*name).is_none()).collect();
     missing.sort();
     missing.dedup();
-    if missing.is_empty() {
+    if names.iter().all(|name| store.lookup(*name).is_some()) {
         return Ok(store.ensure(names, &|_: &str, _: &str, _: Option<(u64, u64)>| ())?);
     }
     let making = Making::begin(&missing, store.root());

@@ -182,9 +182,10 @@ async fn delete(call: Call) -> Result<Answer> {
         State::Connected => tunnels::stop(&call.cloud, id).await?,
         // CloudStack 4.0 left the configuration of a lost tunnel on the router, where it could come up
         // again; the specification wants the connection destroyed.
-        State::Disconnected => tunnels::forget(&call.cloud, &connection).await?,
-        // The router never had it, or has been told to forget it.
-        State::Pending | State::Error => {}
+        // Of a connection in Error the router may still have what it failed to take down.
+        State::Disconnected | State::Error => tunnels::forget(&call.cloud, &connection).await?,
+        // The router never had it.
+        State::Pending => {}
     }
     call.cloud.store.transaction(|db| {
         Entity::Connection.remove(db, id)?;

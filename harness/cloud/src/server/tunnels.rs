@@ -44,7 +44,7 @@ pub(crate) async fn start(cloud: &Cloud, id: i64) -> Result<(), Failure> {
         }
         Err(reason) => {
             transition(cloud, id, Trigger::StartFailed)?;
-            Err(failed(cloud, id, "starting", &reason))
+            Err(failed(cloud, id, "VPN.S2S.CONNECTION.CREATE", "starting", &reason))
         }
     }
 }
@@ -76,7 +76,7 @@ pub(crate) async fn forget(cloud: &Cloud, connection: &connection::Connection) -
 async fn remove(cloud: &Cloud, connection: &connection::Connection, router: Arc<dyn Router>) -> Result<(), Failure> {
     let Err(reason) = router.remove(connection.uuid).await else { return Ok(()) };
     transition(cloud, connection.id, Trigger::StopFailed)?;
-    Err(failed(cloud, connection.id, "stopping", &reason))
+    Err(failed(cloud, connection.id, "VPN.S2S.CONNECTION.DELETE", "stopping", &reason))
 }
 
 /// What the monitor saw; a change is an alert.
@@ -167,9 +167,8 @@ fn not_running() -> Failure {
 }
 
 /// The caller is told what CloudStack tells; the router's own words go to the event log.
-fn failed(cloud: &Cloud, id: i64, doing: &str, reason: &RouterError) -> Failure {
+fn failed(cloud: &Cloud, id: i64, kind: &str, doing: &str, reason: &RouterError) -> Failure {
     let description = format!("Error while {doing} s2s vpn connection. Id: {id}: {reason}");
-    let kind = "VPN.S2S.CONNECTION.CREATE";
     let noted = cloud.store.transaction(|db| journal::event(db, kind, "Started", "ERROR", &description, 0));
     match noted {
         Ok(_) => Failure::unavailable("Site2SiteVpnConnection", id, "Failed to apply site-to-site VPN"),

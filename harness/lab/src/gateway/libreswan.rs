@@ -59,7 +59,12 @@ impl Libreswan {
     async fn secrets(&self, tunnels: &[Tunnel]) -> Result<()> {
         let text = tunnels.iter().fold(String::new(), |mut text, Tunnel { local, peer, key, .. }| {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{local} {peer} : PSK \"{}\"", key.expose());
+            let _ = write!(text, "{local} {peer} : PSK 0x");
+            // In hexadecimal no character of a key can end the key or begin another line (ipsec.secrets(5)).
+            for byte in key.expose().bytes() {
+                let _ = write!(text, "{byte:02x}");
+            }
+            text.push('\n');
             text
         });
         self.machine.write_file(SECRETS, text.into_bytes(), 0o600).await?;

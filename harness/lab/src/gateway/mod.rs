@@ -14,8 +14,9 @@ use policy::{Daemon, Policy, PreSharedKey};
 
 use crate::{Result, machine::Machine, xfrm};
 
-/// Both daemons rekey this long before the end of a lifetime, less a random part of it (`rekeymargin` and
-/// `rekeyfuzz=100%` of Openswan's configuration language, which CloudStack leaves at their defaults). In seconds.
+/// The daemons rekey this long before the end of a lifetime, and at random up to as much earlier, in seconds:
+/// Openswan's defaults (`rekeymargin=9m`, `rekeyfuzz=100%`), which CloudStack leaves alone. libreswan has them by
+/// itself, strongSwan is told.
 const REKEY_MARGIN: u32 = 540;
 /// Dead peer detection as the specification wants it, in seconds.
 const DPD_DELAY: u32 = 30;

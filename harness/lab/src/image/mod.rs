@@ -60,6 +60,22 @@ impl Name {
             Self::Strongswan59 => "strongswan-5.9",
         }
     }
+
+    /// The image that this one is built in.
+    pub fn builds_with(self) -> Option<Self> {
+        manifest::Recipe::of(self).manifest().ok()?.builds_with
+    }
+
+    /// What has to be downloaded for it, in MB, package lists included; for people who wait.
+    pub fn download_megabytes(self) -> u32 {
+        match self {
+            Self::Toolchain => 100,
+            Self::Kernel => 166,
+            Self::Libreswan => 14,
+            Self::Strongswan => 20,
+            Self::Strongswan59 => 40,
+        }
+    }
 }
 
 impl From<policy::Daemon> for Name {

@@ -1,16 +1,21 @@
 //! The command that boots a guest: User Mode Linux with this machine's files, and this program as `init`.
 
-use std::{path::Path, process::Command};
+use std::{os::unix::process::CommandExt, path::Path, process::Command};
 
-use super::inside::{Inside, Place};
+use super::{
+    inside::{COMMAND, Inside, Place},
+    keeper,
+};
 
 /// The guest's memory in MiB; it is taken from the host only as far as it is used.
 const MEMORY: u32 = 512;
 
 /// A guest that runs `program` with the worker's arguments and sees everything read-only but `place`.
 pub(super) fn command(kernel: &Path, program: &Path, place: &Place) -> Command {
-    let mut command = Command::new(kernel);
+    let mut command = Command::new(program);
     command
+        .args([COMMAND, keeper::WORD])
+        .arg(kernel)
         .arg(format!("mem={MEMORY}M"))
         .args(["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"])
         .args(["time-travel=inf-cpu", "seccomp=on"])
@@ -21,8 +26,7 @@ pub(super) fn command(kernel: &Path, program: &Path, place: &Place) -> Command {
         .arg(format!("init={}", program.display()))
         .arg("--")
         .args(place.arguments(Inside::Guest));
-    // The kernel takes the top of its address space from where its variables are (get_top_address in
-    // arch/um/kernel/um_arch.c), PATH excepted, which it moves: with none its first process dies.
-    command.env_clear().env("HOME", "/");
+    // What a terminal sends to the outer half's group must not end the keeper first.
+    command.process_group(0);
     command
 }

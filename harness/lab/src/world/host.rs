@@ -24,6 +24,7 @@ pub(super) fn command(program: &Path, inside: Inside, place: &Place) -> Command 
         command.args(["--user", "--map-root-user"]);
     }
     command.arg("--").arg(program).args(place.arguments(inside));
+    crate::die_with_parent(&mut command);
     command
 }
 

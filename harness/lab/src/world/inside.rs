@@ -15,7 +15,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{WORKPLACE, trial};
+use super::{WORKPLACE, keeper, trial};
 use crate::{Error, Result};
 
 /// The first argument of a worker.
@@ -61,6 +61,9 @@ impl Place {
 /// Prepares the process that was started as a worker, from the arguments behind [`COMMAND`].
 pub fn enter(mut arguments: impl Iterator<Item = OsString>) -> Result<Channel> {
     let word = arguments.next().unwrap_or_default();
+    if word == keeper::WORD {
+        match keeper::run(arguments)? {}
+    }
     let Some(inside) = Inside::ALL.into_iter().find(|inside| word == inside.word()) else {
         return Err(Error::World(format!("`{}` is no world of a worker", word.display())));
     };
@@ -144,7 +147,8 @@ impl Channel {
     }
 
     fn open(input: impl BufRead + Send + 'static, output: impl Write + Send + 'static) -> Result<Self> {
-        let channel = Self { input: Arc::new(Mutex::new(Box::new(input))), output: Arc::new(Mutex::new(Box::new(output))) };
+        let channel =
+            Self { input: Arc::new(Mutex::new(Box::new(input))), output: Arc::new(Mutex::new(Box::new(output))) };
         channel.send(&Listening { listening: true })?;
         Ok(channel)
     }

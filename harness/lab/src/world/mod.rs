@@ -12,6 +12,7 @@ mod choose;
 mod guest;
 mod host;
 pub mod inside;
+mod keeper;
 mod trial;
 mod worker;
 

@@ -17,7 +17,7 @@ pub(super) fn run() -> Result<(), String> {
 async fn build() -> Result<(), String> {
     let near = Machine::new("near", None).await.map_err(|e| e.to_string())?;
     let far = Machine::new("far", None).await.map_err(|e| e.to_string())?;
-    let needs = |e: crate::Error, options: &str| format!("{e} (it takes a kernel with {options})");
+    let needs = |e: crate::Error, options: &str| format!("{e} (it takes {options} in the kernel)");
     xfrm::try_every_suite(&near).await.map_err(|e| e.to_string())??;
     let ends = [(&near, 1), (&far, 2)].map(|(machine, station)| End { machine, interface: WIRE, station });
     link::connect(ends[0], ends[1]).await.map_err(|e| needs(e, "CONFIG_VETH"))?;

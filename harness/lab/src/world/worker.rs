@@ -24,9 +24,12 @@ const SHOWN: usize = 15;
 /// A guest boots in a third of a second; a busy machine may take far longer.
 const BOOT: Duration = Duration::from_secs(60);
 
+/// Ending takes milliseconds.
+const END: Duration = Duration::from_secs(5);
+
 /// A running worker, which is killed when this value is dropped or its process ends.
 ///
-/// The kernel kills a worker when the *thread* that started it ends, so that thread has to stay.
+/// The kernel kills a worker of the host world when the *thread* that started it ends, so that thread has to stay.
 pub struct Worker {
     child: Child,
     input: Option<ChildStdin>,
@@ -53,7 +56,6 @@ impl Worker {
     }
 
     pub(super) fn launch(mut command: Command) -> Result<Self> {
-        crate::die_with_parent(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let name = command.get_program().display().to_string();
         let mut child = command.spawn().map_err(Error::file(name))?;
@@ -119,7 +121,14 @@ impl Worker {
         Error::Worker { reason: reason.to_owned(), status, said }
     }
 
+    /// Ends it and everything in it.
     pub fn kill(&mut self) {
+        // Without input it ends by itself, and in order.
+        drop(self.input.take());
+        let deadline = Instant::now() + END;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(2));
+        }
         // Both fail only when it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();

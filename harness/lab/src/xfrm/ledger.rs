@@ -93,8 +93,8 @@ impl Ledger {
                     life.deleted_ns = Some(now_ns);
                 } else {
                     // A repair may have taken it for deleted already; otherwise its beginning was lost.
-                    self.listed(Entry::Esp(sa));
-                    if let Some(life) = self.seen.lives.last_mut() {
+                    self.listed(Entry::Esp(sa.clone()));
+                    if let Some(life) = self.seen.lives.iter_mut().rev().find(|life| named_alike(&life.sa, &sa)) {
                         life.deleted_ns.get_or_insert(now_ns);
                     }
                 }

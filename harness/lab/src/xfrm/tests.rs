@@ -17,7 +17,9 @@ use rustix::net::netlink::XFRM;
 use super::{
     Direction, Sa, SaLog,
     ledger::Ledger,
-    message::{DELETE_SA, EXPIRE, Entry, Event, FLUSH_SA, NEW_SA, UPDATE_SA, entry, event, policy as parse_policy},
+    message::{
+        DELETE_SA, EXPIRE, Entry, Event, FLUSH_SA, NEW_SA, UPDATE_SA, entry, event, policy as parse_policy, trial,
+    },
     policies, sas,
 };
 use crate::{Result, machine::Machine, netlink, nft::tests::in_a_worker};
@@ -375,4 +377,28 @@ fn lost_notifications_are_said_and_repaired() {
         let living: Vec<_> = seen.lives.iter().filter(|life| life.deleted_ns.is_none()).map(|l| l.sa.spi).collect();
         assert_eq!(living, [199]);
     });
+}
+
+#[test]
+fn a_trial_is_written_as_another_encoder_writes_it() {
+    let mut info = UserSaInfo { mode: 1, family: libc::AF_INET as u16, ..UserSaInfo::default() };
+    info.source(&FAR.into());
+    info.destination(&NEAR.into());
+    (info.id.spi, info.id.proto) = (SPI, 50);
+    let limits = &mut info.lifetime_cfg;
+    for limit in [
+        &mut limits.soft_byte_limit,
+        &mut limits.hard_byte_limit,
+        &mut limits.soft_packet_limit,
+        &mut limits.hard_packet_limit,
+    ] {
+        *limit = u64::MAX;
+    }
+    let hash = AlgAuth { alg_name: name("hmac(md5)"), alg_key_len: 128, alg_trunc_len: 96, alg_key: (0..16).collect() };
+    let nlas = vec![cipher("cbc(des3_ede)", 24), XfrmAttrs::AuthenticationAlgTrunc(hash)];
+    let mut ours = Vec::new();
+    trial(&mut ours, SPI, Encryption::TripleDes, Hash::Md5);
+    assert_eq!(ours, added(info, nlas));
+    let Entry::Esp(sa) = entry(&ours).unwrap() else { panic!("no SA of ours") };
+    assert_eq!(sa.suite(), "3des-md5");
 }

@@ -16,8 +16,9 @@ pub(crate) async fn try_every_suite(machine: &Machine) -> Result<Result<(), Stri
 }
 
 fn every_suite() -> Result<(), String> {
-    let socket = netlink::open(XFRM, 0)
-        .map_err(|e| format!("this kernel has no IPsec ({e}): it takes one with CONFIG_XFRM_USER and CONFIG_INET_ESP"))?;
+    let socket = netlink::open(XFRM, 0).map_err(|e| {
+        format!("this kernel has no IPsec ({e}): it takes one with CONFIG_XFRM_USER and CONFIG_INET_ESP")
+    })?;
     let suites = Encryption::ALL.into_iter().flat_map(|cipher| Hash::ALL.map(|hash| (cipher, hash)));
     let mut refused = Vec::new();
     for (number, (encryption, integrity)) in suites.enumerate() {

@@ -1,12 +1,15 @@
-//! The packet account in words: frames by capture point, flows, SAs, negotiations.
+//! The packet account in words: frames by capture point and class, and negotiations.
+
+use std::collections::BTreeMap;
 
 use runner::record::SaSummary;
 use serde::Serialize;
-use wire::audit::{Account, FlowAccount, Negotiation, PointAccount, SaAccount, Side};
+use wire::audit::{Account, Negotiation, PointAccount, Side};
 
-use crate::format;
+use super::{flows, sas};
+use crate::{format, traffic::Traffic};
 
-/// How many of the packets that guests sent were seen protected, decrypted and equal.
+/// How many of the packets that were meant to arrive were seen protected, equal, and received.
 #[derive(Serialize)]
 pub struct Packets {
     proven: String,
@@ -15,9 +18,8 @@ pub struct Packets {
 
 impl Packets {
     pub fn new(account: &Account) -> Option<Self> {
-        let sum = |of: fn(&FlowAccount) -> u64| account.flows.iter().map(of).fold(0, u64::saturating_add);
-        let (proven, sent) = (sum(|flow| flow.protected), sum(|flow| flow.sent));
-        (!account.flows.is_empty()).then(|| Self { proven: format::count(proven), sent: format::count(sent) })
+        let Traffic { sent, proven, .. } = Traffic::new(account);
+        (sent > 0).then(|| Self { proven: format::count(proven), sent: format::count(sent) })
     }
 }
 
@@ -26,24 +28,44 @@ pub struct Shown<'a> {
     frames: String,
     /// Frames that no class counts, or that two classes count; none in a sound account.
     unaccounted: Option<String>,
+    /// The classes, those of most frames first: the columns of the points.
+    classes: Vec<&'a str>,
     points: Vec<Point<'a>>,
-    flows: Vec<Flow>,
-    sas: Vec<Sa>,
+    traffic: Option<flows::Traffic>,
+    sas: Vec<sas::Sa>,
     negotiations: Vec<Negotiated<'a>>,
 }
 
 impl<'a> Shown<'a> {
     pub fn new(account: &'a Account, kernel: &[SaSummary]) -> Self {
-        let classes = account.points.iter().flat_map(|point| point.classes.values());
-        let counted = classes.copied().fold(0, u64::saturating_add);
+        let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+        for (class, count) in account.points.iter().flat_map(|point| &point.classes).filter(|(_, count)| **count > 0) {
+            let sum = sums.entry(class).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        let counted = sums.values().copied().fold(0, u64::saturating_add);
+        let mut classes: Vec<&str> = sums.keys().copied().collect();
+        classes.sort_by_key(|class| std::cmp::Reverse(sums[class]));
+        let mut points: Vec<&PointAccount> = account.points.iter().collect();
+        points.sort_by_key(|point| (way(point.side), point.name.as_str()));
         Self {
             frames: format::count(account.frames),
             unaccounted: (counted != account.frames).then(|| format::count(counted.abs_diff(account.frames))),
-            points: account.points.iter().map(Point::new).collect(),
-            flows: account.flows.iter().map(Flow::new).collect(),
-            sas: account.sas.iter().map(|sa| Sa::new(sa, kernel)).collect(),
+            points: points.into_iter().map(|point| Point::new(point, &classes)).collect(),
+            classes,
+            traffic: (!account.flows.is_empty()).then(|| flows::Traffic::new(account)),
+            sas: sas::rows(account, kernel),
             negotiations: account.negotiations.iter().map(Negotiated::new).collect(),
         }
+    }
+}
+
+/// The order in which a packet from the VPC passes the points.
+fn way(side: Side) -> u8 {
+    match side {
+        Side::Local => 0,
+        Side::Internet => 1,
+        Side::Remote => 2,
     }
 }
 
@@ -52,13 +74,16 @@ struct Point<'a> {
     name: &'a str,
     side: &'static str,
     total: String,
-    classes: Vec<(&'a str, String)>,
+    /// For each class its frames, and whether it is one that refutes.
+    classes: Vec<(String, bool)>,
 }
 
 impl<'a> Point<'a> {
-    fn new(point: &'a PointAccount) -> Self {
-        let mut classes: Vec<_> = point.classes.iter().filter(|(_, count)| **count > 0).collect();
-        classes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    fn new(point: &'a PointAccount, classes: &[&str]) -> Self {
+        let count = |class: &&str| match point.classes.get(*class).copied().unwrap_or(0) {
+            0 => ("\u{2013}".to_owned(), false),
+            count => (format::count(count), refutes(class)),
+        };
         Self {
             name: &point.name,
             side: match point.side {
@@ -67,87 +92,31 @@ impl<'a> Point<'a> {
                 Side::Remote => "customer",
             },
             total: format::count(point.classes.values().copied().fold(0, u64::saturating_add)),
-            classes: classes.into_iter().map(|(class, count)| (class.as_str(), format::count(*count))).collect(),
+            classes: classes.iter().map(count).collect(),
         }
     }
 }
 
-#[derive(Serialize)]
-struct Flow {
-    exchange: u32,
-    source: String,
-    destination: String,
-    sent: String,
-    protected: Part,
-    received: Part,
-}
-
-impl Flow {
-    fn new(flow: &FlowAccount) -> Self {
-        Self {
-            exchange: flow.exchange,
-            source: flow.source.to_string(),
-            destination: flow.destination.to_string(),
-            sent: format::count(flow.sent),
-            protected: Part::new(flow.protected, flow.sent),
-            received: Part::new(flow.received, flow.sent),
-        }
-    }
+/// Classes in which every frame is a finding.
+fn refutes(class: &str) -> bool {
+    matches!(class, "clear-text" | "unexplained" | "malformed" | "truncated" | "fragment" | "ikev2")
 }
 
 /// A count that is meant to equal a whole, and by how much it misses it.
 #[derive(Serialize)]
-struct Part {
+pub struct Part {
     count: String,
     missing: Option<String>,
 }
 
 impl Part {
-    fn new(count: u64, whole: u64) -> Self {
+    pub fn new(count: u64, whole: u64) -> Self {
         let missing = match whole as i128 - count as i128 {
             0 => None,
             less @ 1.. => Some(format!("\u{2212}{less}")),
             more => Some(format!("+{}", -more)),
         };
         Self { count: format::count(count), missing }
-    }
-}
-
-#[derive(Serialize)]
-struct Sa {
-    spi: String,
-    source: String,
-    destination: String,
-    algorithms: String,
-    packets: String,
-    verified: Part,
-    inner_bytes: String,
-    sequence: String,
-    seen: String,
-    /// What the kernels at the two ends counted, once if they agree.
-    kernel: String,
-}
-
-impl Sa {
-    fn new(sa: &SaAccount, kernel: &[SaSummary]) -> Self {
-        let same = |k: &&SaSummary| k.spi == sa.spi && k.source == sa.source && k.destination == sa.destination;
-        let mut counts: Vec<u64> = kernel.iter().filter(same).map(|k| k.packets).collect();
-        counts.dedup();
-        Self {
-            spi: format::spi(sa.spi),
-            source: sa.source.to_string(),
-            destination: sa.destination.to_string(),
-            algorithms: format!("{}-{}", sa.encryption, sa.integrity),
-            packets: format::count(sa.packets),
-            verified: Part::new(sa.verified, sa.packets),
-            inner_bytes: format::count(sa.inner_bytes),
-            sequence: match sa.packets {
-                0 => "\u{2013}".to_owned(),
-                _ => format!("{}\u{2013}{}", sa.first_sequence, sa.last_sequence),
-            },
-            seen: format::length(sa.last_seen_ns.saturating_sub(sa.first_seen_ns) / 1_000_000),
-            kernel: counts.into_iter().map(format::count).collect::<Vec<_>>().join(" / "),
-        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! One cell as the report shows it: every number and time already in words.
 
+use std::collections::BTreeMap;
+
 use minijinja::Value;
-use runner::record::{CellRecord, Check, Evidence, Negotiated};
+use runner::record::{CellRecord, Check, Negotiated, StateChange};
 use serde::Serialize;
 use wire::audit::Finding;
 
-use super::{Badge, account, api, svg, timeline, topology};
+use super::{Badge, account, api, evidence, timeline, topology};
 use crate::format;
 
 #[derive(Serialize)]
@@ -35,7 +37,8 @@ pub struct Cell<'a> {
     account: Option<account::Shown<'a>>,
     api: Vec<api::Call<'a>>,
     requests: String,
-    evidence: Vec<Link<'a>>,
+    states: Vec<States<'a>>,
+    evidence: evidence::Shown<'a>,
 }
 
 impl<'a> Cell<'a> {
@@ -54,7 +57,7 @@ impl<'a> Cell<'a> {
             negotiated: cell.negotiated.as_ref(),
             axes: &cell.axes,
             packets,
-            rerun: format!("tunnelproof run {}", quoted(&cell.id)),
+            rerun: format!("tunnelproof run {}", evidence::quoted(&cell.id)),
             wall: format::length(cell.wall_ms),
             virtual_time: format::length(cell.virtual_ms),
             checks: &cell.checks,
@@ -66,19 +69,14 @@ impl<'a> Cell<'a> {
             account: cell.account.as_ref().filter(|_| full).map(|account| account::Shown::new(account, &cell.sas)),
             api: if full { api::calls(&cell.api) } else { Vec::new() },
             requests: format::plural(cell.api.len(), "request"),
-            evidence: links(&cell.evidence),
+            states: if full { states(&cell.states) } else { Vec::new() },
+            evidence: evidence::Shown::new(cell),
         }
     }
 }
 
 fn drawing(full: bool, draw: impl FnOnce() -> Option<String>) -> Option<Value> {
     if full { draw().map(Value::from_safe_string) } else { None }
-}
-
-/// A cell id as a shell takes it.
-fn quoted(id: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
-    if !id.is_empty() && id.chars().all(plain) { id.to_owned() } else { format!("'{}'", id.replace('\'', r"'\''")) }
 }
 
 #[derive(Serialize)]
@@ -102,21 +100,23 @@ impl<'a> Step<'a> {
     }
 }
 
-/// A piece of evidence beside the report.
+/// What the cloud said of one connection.
 #[derive(Serialize)]
-struct Link<'a> {
-    label: &'a str,
-    href: Value,
+struct States<'a> {
+    connection: &'a str,
+    changes: Vec<(&'a str, String)>,
 }
 
-fn links(evidence: &Evidence) -> Vec<Link<'_>> {
-    let named = [
-        ("capture", &evidence.capture),
-        ("keys", &evidence.keys),
-        ("events", &evidence.events),
-        ("API log", &evidence.api),
-    ];
-    let named = named.into_iter().filter_map(|(label, path)| Some((label, path.as_deref()?)));
-    let logs = evidence.logs.iter().map(|path| (path.rsplit('/').next().unwrap_or(path), path.as_str()));
-    named.chain(logs).map(|(label, path)| Link { label, href: Value::from_safe_string(svg::href(path)) }).collect()
+fn states(changes: &[StateChange]) -> Vec<States<'_>> {
+    let mut all: BTreeMap<&str, Vec<&StateChange>> = BTreeMap::new();
+    for change in changes {
+        all.entry(&change.connection).or_default().push(change);
+    }
+    let mut shown = Vec::new();
+    for (connection, mut changes) in all {
+        changes.sort_by_key(|change| change.at_ms);
+        let changes = changes.into_iter().map(|c| (c.state.as_str(), format::clock(c.at_ms))).collect();
+        shown.push(States { connection, changes });
+    }
+    shown
 }

@@ -3,7 +3,10 @@
 mod account;
 mod api;
 mod cell;
+mod evidence;
+mod flows;
 mod plan;
+mod sas;
 mod summary;
 mod svg;
 mod timeline;
@@ -15,7 +18,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, value::Serde}
 use runner::record::{CellRecord, ImageRecord, Record, Verdict};
 use serde::Serialize;
 
-use crate::{ReportError, format};
+use crate::{ReportError, claim, format};
 
 /// A report of all 6,144 policies must still open in a browser. So this many cells are shown in full,
 /// those that are refuted or broken first; the rest in brief, with links to their evidence.
@@ -76,6 +79,7 @@ struct Page<'a> {
     style: Value,
     script: Value,
     headline: String,
+    packets: Option<String>,
     tone: &'static str,
     started: String,
     wall: String,
@@ -123,7 +127,7 @@ fn page(record: &Record) -> Page<'_> {
                 .by_ref()
                 .take(cells.len())
                 .map(|(i, &record)| {
-                    let open = attention.len() <= UNFOLDED && needs_attention(record);
+                    let open = ordered.len() == 1 || attention.len() <= UNFOLDED && needs_attention(record);
                     cell::Cell::new(record, anchors[i].clone(), in_full.contains(&i), open)
                 })
                 .collect(),
@@ -134,7 +138,8 @@ fn page(record: &Record) -> Page<'_> {
     Page {
         style: Value::from_safe_string(STYLE.to_owned()),
         script: Value::from_safe_string(SCRIPT.to_owned()),
-        headline: summary::headline(&record.cells),
+        headline: claim::headline(&record.cells),
+        packets: claim::packets(&record.cells),
         tone: summary::tone(&record.cells),
         started: format::date(&record.started),
         wall: format::length(record.wall_ms),

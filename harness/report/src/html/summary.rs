@@ -22,6 +22,9 @@ pub struct Tally {
     share: u64,
 }
 
+/// With so few cells the table of cells is its own summary.
+const FEW: usize = 8;
+
 pub fn tally(cells: &[CellRecord]) -> Vec<Tally> {
     let total = cells.len().max(1) as u64;
     let tally = |verdict| {
@@ -48,22 +51,6 @@ fn meaning(verdict: Verdict) -> &'static str {
 
 fn number<'a>(cells: impl Iterator<Item = &'a CellRecord>, verdict: Verdict) -> usize {
     cells.filter(|cell| cell.verdict == verdict).count()
-}
-
-/// The run in one sentence.
-pub fn headline(cells: &[CellRecord]) -> String {
-    let of = |verdict| number(cells.iter(), verdict);
-    let (total, proven, refuted, broken) =
-        (cells.len(), of(Verdict::Proven), of(Verdict::Refuted), of(Verdict::Broken));
-    let all = format::plural(total, "cell");
-    match (refuted, broken) {
-        _ if total == 0 => "No cell was run".to_owned(),
-        (0, 0) if proven == total => format!("{all} proven, nothing left over"),
-        (0, 0) => format!("{} of {all} proven, none refuted", format::count(proven as u64)),
-        (0, _) => format!("{} of {all} broken, none refuted", format::count(broken as u64)),
-        (_, 0) => format!("{} of {all} refuted", format::count(refuted as u64)),
-        _ => format!("{} of {all} refuted, {} broken", format::count(refuted as u64), format::count(broken as u64)),
-    }
 }
 
 /// The class that colours the headline: that of the gravest verdict.
@@ -106,6 +93,9 @@ pub struct Pairs<'a> {
 
 /// The table of pairs; none where there is nothing to compare.
 pub fn pairs(cells: &[CellRecord]) -> Option<Pairs<'_>> {
+    if cells.len() <= FEW {
+        return None;
+    }
     let mut groups: BTreeMap<(&str, &str), Vec<&CellRecord>> = BTreeMap::new();
     for cell in cells.iter().filter(|cell| !cell.router.is_empty() && !cell.customer.is_empty()) {
         groups.entry((&cell.router, &cell.customer)).or_default().push(cell);
@@ -131,6 +121,9 @@ pub struct Axes<'a> {
 
 /// The table of axes; none where no axis has a choice.
 pub fn axes<'a>(scenario: &'a str, cells: &[&'a CellRecord]) -> Option<Axes<'a>> {
+    if cells.len() <= FEW {
+        return None;
+    }
     let names = distinct(cells.iter().flat_map(|cell| cell.axes.iter().map(|(axis, _)| axis.as_str())));
     let axis = |name: &'a str| {
         let value = |cell: &'a CellRecord| cell.axes.iter().find(|(axis, _)| axis == name).map(|(_, v)| v.as_str());

@@ -8,10 +8,13 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use runner::record::CellRecord;
 
-use super::svg::{self, Drawing};
+use super::{
+    plan::Plan,
+    svg::{self, Drawing},
+};
 use crate::format;
 
-const PLOT_X: i32 = 250;
+const PLOT_X: i32 = 292;
 const PLOT_WIDTH: i32 = svg::WIDTH - PLOT_X - 26;
 const ROW: i32 = 22;
 const BAR: i32 = 14;
@@ -59,16 +62,41 @@ pub fn draw(cell: &CellRecord) -> Option<String> {
     if !lanes.is_empty() {
         rows.heading("Security associations");
     }
+    let names = names(cell);
+    let mut labelled = None;
     for (direction, lane) in lanes {
-        rows.label(&direction);
+        if labelled.replace(direction) != Some(direction) {
+            let name = |end: Ipv4Addr| names.get(&end).cloned().unwrap_or_else(|| end.to_string());
+            rows.label(&format!("{} \u{2192} {}", name(direction.0), name(direction.1)));
+        }
         for sa in lane {
             let until = sa.end.map_or("the end".to_owned(), format::clock);
-            let title = format!("{}, {}: {} to {until}", sa.spi, sa.suite, format::clock(sa.begin));
-            rows.bar(sa.begin, sa.end.unwrap_or(axis.end()), "xa", &title, &sa.spi);
+            let packets = format::plural(usize::try_from(sa.packets).unwrap_or(usize::MAX), "packet");
+            let title = format!(
+                "{} from {} to {}, {}, {packets}: {} to {until}",
+                sa.spi,
+                direction.0,
+                direction.1,
+                sa.suite,
+                format::clock(sa.begin)
+            );
+            let (class, text) = match sa.packets {
+                0 => ("xo", format!("{} idle", sa.spi)),
+                _ => ("xa", format!("{} {packets}", sa.spi)),
+            };
+            rows.bar(sa.begin, sa.end.unwrap_or(axis.end()), class, &title, &text);
         }
         rows.next();
     }
     Some(rows.finish())
+}
+
+/// What the two ends of the SAs are called.
+fn names(cell: &CellRecord) -> BTreeMap<Ipv4Addr, String> {
+    let plan = Plan::new(cell).unwrap_or_default();
+    let vpcs = plan.vpcs.iter().map(|vpc| (&vpc.address, &vpc.name));
+    let customers = plan.customers.iter().map(|customer| (&customer.address, &customer.name));
+    vpcs.chain(customers).filter_map(|(address, name)| Some((address.parse().ok()?, name.clone()))).collect()
 }
 
 fn state_class(state: &str) -> &'static str {
@@ -94,7 +122,7 @@ impl Rows<'_> {
     }
 
     fn label(&mut self, text: &str) {
-        self.drawing.text(0, self.y + 12, "", &svg::fit(text, 36));
+        self.drawing.text(0, self.y + 12, "", &svg::fit(text, 40));
     }
 
     /// A bar in the row, with its own text in it where there is room.
@@ -174,7 +202,7 @@ impl Axis {
         if last != first {
             marks.push(last);
         }
-        marks.into_iter().map(|(x, moment)| (x, format::clock(moment))).collect()
+        marks.into_iter().map(|(x, moment)| (x, format::moment(moment))).collect()
     }
 
     /// The middles of stretches that are drawn much shorter than they are.
@@ -188,8 +216,12 @@ impl Axis {
     }
 }
 
+/// From which gateway to which.
+type Direction = (Ipv4Addr, Ipv4Addr);
+
 /// The life of one SA, which the kernels of both ends tell about.
 struct Life {
+    packets: u64,
     spi: String,
     suite: String,
     begin: u64,
@@ -197,27 +229,34 @@ struct Life {
 }
 
 /// SAs by direction, in as few lanes as show no two at one time in one place.
-fn sa_lanes(cell: &CellRecord) -> Vec<(String, Vec<Life>)> {
-    let mut lives: BTreeMap<(Ipv4Addr, Ipv4Addr), BTreeMap<u32, Life>> = BTreeMap::new();
+fn sa_lanes(cell: &CellRecord) -> Vec<(Direction, Vec<Life>)> {
+    let mut lives: BTreeMap<Direction, BTreeMap<u32, Life>> = BTreeMap::new();
     for sa in &cell.sas {
         let direction = lives.entry((sa.source, sa.destination)).or_default();
-        let new = || Life { spi: format::spi(sa.spi), suite: sa.suite.clone(), begin: sa.added_ms, end: sa.deleted_ms };
+        let new = || Life {
+            packets: 0,
+            spi: format::spi(sa.spi),
+            suite: sa.suite.clone(),
+            begin: sa.added_ms,
+            end: sa.deleted_ms,
+        };
         let life = direction.entry(sa.spi).or_insert_with(new);
+        life.packets = life.packets.max(sa.packets);
         life.begin = life.begin.min(sa.added_ms);
         life.end = life.end.zip(sa.deleted_ms).map(|(a, b)| a.max(b));
     }
     let mut lanes = Vec::new();
-    for ((source, destination), lives) in lives {
+    for (direction, lives) in lives {
         let mut lives: Vec<Life> = lives.into_values().collect();
         lives.sort_by_key(|life| life.begin);
         let first = lanes.len();
         for life in lives {
-            let free = |lane: &&mut (String, Vec<Life>)| {
+            let free = |lane: &&mut (Direction, Vec<Life>)| {
                 lane.1.last().and_then(|last: &Life| last.end).is_some_and(|end| end <= life.begin)
             };
             match lanes[first..].iter_mut().find(free) {
                 Some(lane) => lane.1.push(life),
-                None => lanes.push((format!("{source} \u{2192} {destination}"), vec![life])),
+                None => lanes.push((direction, vec![life])),
             }
         }
     }

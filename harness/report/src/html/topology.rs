@@ -15,11 +15,11 @@ const TITLE: i32 = 26;
 const MARGIN: i32 = 10;
 
 const TIER_X: i32 = 22;
-const NET_WIDTH: i32 = 168;
-const ROUTER_X: i32 = 238;
+const NET_WIDTH: i32 = 150;
+const ROUTER_X: i32 = 214;
 const GATEWAY_X: i32 = 562;
-const GATEWAY_WIDTH: i32 = 172;
-const SUBNET_X: i32 = 772;
+const GATEWAY_WIDTH: i32 = 196;
+const SUBNET_X: i32 = 790;
 const FRAME_PAD: i32 = 12;
 
 /// How many boxes of hosts a group shows before it counts the rest.
@@ -134,12 +134,15 @@ fn nets(drawing: &mut Drawing, nets: &[Net], x: i32, top: i32, gateway: (i32, i3
 fn gateway(drawing: &mut Drawing, at: (i32, i32), role: &str, daemon: &str, address: &str) {
     let (x, y) = at;
     let mut lines = vec![role.to_owned()];
-    lines.extend(svg::wrap(daemon, 25, 2));
+    match daemon.split_once(" standing in for ") {
+        Some((daemon, other)) => lines.extend([daemon.to_owned(), format!("standing in for {other}")]),
+        None => lines.extend(svg::wrap(daemon, 26, 2)),
+    }
     if !address.is_empty() {
         lines.push(address.to_owned());
     }
     drawing.rectangle(x, y - 39, GATEWAY_WIDTH, 78, "box gate");
-    centred(drawing, x + GATEWAY_WIDTH / 2, y, &lines, ["t", ""], 25);
+    centred(drawing, x + GATEWAY_WIDTH / 2, y, &lines, ["t", ""], 28);
 }
 
 /// Lines of text around a point: the first of one class, the rest of another, addresses in `k`.

@@ -8,7 +8,10 @@ use runner::record::{
     ApiCall, CellRecord, Check, Evidence, ImageRecord, Laboratory, Negotiated, Record, SaSummary, StateChange,
     StepRecord, Verdict,
 };
-use wire::audit::{Account, ChosenTransform, Finding, FlowAccount, Negotiation, PointAccount, SaAccount, Side};
+use wire::{
+    audit::{Account, ChosenTransform, Finding, FlowAccount, Negotiation, PointAccount, SaAccount, Side},
+    probe::Probe,
+};
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 10);
 const CUSTOMER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 20);
@@ -229,7 +232,7 @@ fn api() -> Vec<ApiCall> {
                 ("cidrlist", "172.16.10.0/24,192.168.10.0/24"),
                 ("ikepolicy", "aes128-sha1;modp1536"),
                 ("esppolicy", "aes128-sha1;modp1536"),
-                ("ipsecpsk", "(replaced)"),
+                ("ipsecpsk", "***"),
             ],
             r#"{"createvpncustomergatewayresponse":{"id":"u-1","gateway":"203.0.113.20"}}"#,
         ),
@@ -326,11 +329,25 @@ fn account(encryption: Encryption, clean: bool) -> Account {
         first_seen_ns: 1_772_546_712_000_000_000,
         last_seen_ns: 1_772_546_712_780_000_000,
     };
-    let finding = |frame, text: &str| Finding { code: "clear-text".into(), frame: Some(frame), text: text.into() };
+    let finding = |code: &str, frame, text: String| Finding { code: code.into(), frame, text };
+    let probe = |sequence| Probe { exchange: 1, source: WEB, destination: BRANCH, sequence };
+    let in_clear = |sequence, frame| {
+        finding("clear-text", Some(frame), format!("{} in clear between {WEB} and {BRANCH}", probe(sequence)))
+    };
+    let unprotected = |sequence| {
+        finding("probe-not-protected", None, format!("{} was not seen in ESP on the internet", probe(sequence)))
+    };
     Account {
         frames: points.iter().flat_map(|point| point.classes.values()).sum(),
         points,
-        flows: vec![flow(1, WEB, BRANCH, clear), flow(1, BRANCH, WEB, 0), flow(2, APP, BRANCH, 0), flow(2, BRANCH, APP, 0)],
+        flows: vec![
+            flow(1, WEB, BRANCH, clear),
+            flow(1, BRANCH, WEB, 0),
+            flow(2, APP, BRANCH, 0),
+            flow(2, BRANCH, APP, 0),
+            // After the tunnel was taken down: nothing of it may be seen in clear.
+            FlowAccount { exchange: 3, source: WEB, destination: BRANCH, sent: 5, protected: 0, received: 0 },
+        ],
         sas: vec![
             sa(0xc100_0001, ROUTER, CUSTOMER, 20 - clear),
             sa(0x4e00_0001, CUSTOMER, ROUTER, 20),
@@ -359,9 +376,12 @@ fn account(encryption: Encryption, clean: bool) -> Account {
             Vec::new()
         } else {
             vec![
-                finding(1_204, "ICMP echo request 10.10.1.10 to 172.16.10.10 in clear on the internet, probe 5 of exchange 1"),
-                finding(1_206, "ICMP echo request 10.10.1.10 to 172.16.10.10 in clear on the internet, probe 6 of exchange 1"),
-                Finding { code: "probe-not-protected".into(), frame: None, text: "probes 5 to 7 of exchange 1 were never seen in ESP".into() },
+                in_clear(5, 1_204),
+                in_clear(6, 1_206),
+                in_clear(7, 1_208),
+                unprotected(5),
+                unprotected(6),
+                unprotected(7),
             ]
         },
     }
@@ -374,6 +394,6 @@ fn evidence(id: &str) -> Evidence {
         keys: Some(file("keys")),
         events: Some(file("events.jsonl")),
         api: Some(file("api.jsonl")),
-        logs: vec![file("logs/router.log"), file("logs/customer.log")],
+        logs: vec![file("logs/router-main/pluto.log"), file("logs/gateway-branch/charon.log")],
     }
 }

@@ -1,12 +1,18 @@
 //! What the kernels of the gateways have to say: their SAs, as netlink told them.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use policy::Prediction;
 use scenario::Step;
 
 use super::{Evidence, check};
-use crate::record::Check;
+use crate::{
+    observation::Observation,
+    record::{Check, SaSummary},
+};
 
 /// Every SA has the algorithms of the policy, and there is no other.
 pub(super) fn suites(Evidence { prediction, observation, .. }: &Evidence<'_>) -> Option<Check> {
@@ -38,28 +44,74 @@ pub(super) fn watched(Evidence { observation, .. }: &Evidence<'_>) -> Option<Che
 
 /// While time passes, SAs are replaced before their lifetime is over.
 pub(super) fn rekeyed(Evidence { cell, observation, .. }: &Evidence<'_>) -> Option<Check> {
-    let held: Duration = cell
-        .steps
-        .iter()
-        .map(|step| if let Step::Hold(duration) = step { *duration } else { Duration::ZERO })
-        .sum();
     let lifetime = u64::from(cell.policy.esp_lifetime.0);
-    let wanted = held.as_secs().checked_div(lifetime).filter(|wanted| *wanted > 0)?;
-    let mut generations: HashMap<_, u64> = HashMap::new();
-    for sa in &observation.sas {
-        *generations.entry((&sa.machine, sa.source, sa.destination)).or_default() += 1;
+    let mut wanted = 0;
+    let mut fewest = u64::MAX;
+    for ((vpc, customer), life) in lives(&cell.steps) {
+        let due = life.held.as_secs().checked_div(lifetime).unwrap_or(0);
+        if due == 0 {
+            continue;
+        }
+        wanted = wanted.max(due);
+        // One tunnel for each pair of networks (RFC 2409 section 5.5), made anew by each connect.
+        let subnets = cell.customers.get(customer).map_or(0, |customer| customer.subnets.len() as u64);
+        let made = each_way(observation, &format!("router-{vpc}"), &format!("gateway-{customer}"));
+        let rekeys = made.checked_div(subnets).unwrap_or(0).saturating_sub(life.connects);
+        fewest = fewest.min(rekeys);
     }
-    // One tunnel for each pair of networks (RFC 2409 section 5.5), so that many SAs each way to begin with.
-    let pairs: u64 = cell.steps.iter().map(|step| match step {
-        Step::Connect { customer, .. } => cell.customers.get(customer).map_or(0, |customer| customer.subnets.len() as u64),
-        _ => 0,
-    }).sum();
-    let fewest = generations.values().min().copied().unwrap_or(0).checked_div(pairs).unwrap_or(0).saturating_sub(1);
-    let oldest = observation.sas.iter().map(|sa| sa.deleted_ms.unwrap_or(sa.added_ms).saturating_sub(sa.added_ms)).max();
-    let oldest = oldest.unwrap_or(0) / 1000;
+    if wanted == 0 {
+        return None;
+    }
+    let age = |sa: &SaSummary| sa.deleted_ms.unwrap_or(sa.added_ms).saturating_sub(sa.added_ms) / 1000;
+    let oldest = observation.sas.iter().map(age).max().unwrap_or(0);
     let text = format!("{fewest} rekeys of each SA; the oldest lived {oldest} s");
     let observed = if fewest >= wanted && oldest <= lifetime { Ok(text) } else { Err(text) };
-    check("rekeyed", "RFC 2407 section 4.5.4", format!("at least {wanted} rekeys, none older than {lifetime} s"), observed)
+    let expected = format!("at least {wanted} rekeys, none older than {lifetime} s");
+    check("rekeyed", "RFC 2407 section 4.5.4", expected, observed)
+}
+
+/// What the steps do to one connection.
+#[derive(Default)]
+struct Life {
+    connects: u64,
+    open: bool,
+    /// How long it is held while it is open.
+    held: Duration,
+}
+
+/// The life of each connection, by VPC and customer.
+fn lives(steps: &[Step]) -> BTreeMap<(&str, &str), Life> {
+    let mut lives: BTreeMap<(&str, &str), Life> = BTreeMap::new();
+    for step in steps {
+        match step {
+            Step::Connect { vpc, customer } => {
+                let life = lives.entry((vpc, customer)).or_default();
+                life.connects += 1;
+                life.open = true;
+            }
+            Step::Disconnect { vpc, customer } => lives.entry((vpc, customer)).or_default().open = false,
+            Step::Hold(duration) => {
+                lives.values_mut().filter(|life| life.open).for_each(|life| life.held += *duration);
+            }
+            Step::Expect(_) | Step::Exchange { .. } => {}
+        }
+    }
+    lives
+}
+
+/// How many SAs two machines shared, in the direction that had fewer.
+fn each_way(observation: &Observation, one: &str, other: &str) -> u64 {
+    let of = |machine: &str| -> Vec<&SaSummary> {
+        observation.sas.iter().filter(|sa| sa.machine == machine).collect()
+    };
+    let theirs = of(other);
+    let mut ways: HashMap<_, u64> = HashMap::new();
+    for sa in of(one) {
+        if theirs.iter().any(|their| their.spi == sa.spi && their.destination == sa.destination) {
+            *ways.entry((sa.source, sa.destination)).or_default() += 1;
+        }
+    }
+    if ways.len() < 2 { 0 } else { ways.into_values().min().unwrap_or(0) }
 }
 
 /// The kernels counted the packets that the capture shows.
@@ -78,4 +130,52 @@ pub(super) fn counters(Evidence { account, observation, .. }: &Evidence<'_>) -> 
     }
     let observed = wrong.map_or_else(|| Ok(format!("equal for every SA, {sum} packets in both kernels")), Err);
     check("kernel-counters", "RFC 4303 section 3", "as many ESP packets as were captured".into(), observed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connect(customer: &str) -> Step {
+        Step::Connect { vpc: "main".into(), customer: customer.into() }
+    }
+
+    fn disconnect(customer: &str) -> Step {
+        Step::Disconnect { vpc: "main".into(), customer: customer.into() }
+    }
+
+    #[test]
+    fn a_connection_is_held_only_while_it_is_open() {
+        let hold = |seconds| Step::Hold(Duration::from_secs(seconds));
+        let steps = [connect("a"), hold(10), disconnect("a"), hold(100), connect("a"), connect("b"), hold(1_000)];
+        let lives = lives(&steps);
+        let of = |customer| lives.get(&("main", customer)).map(|life| (life.connects, life.held.as_secs()));
+        assert_eq!((of("a"), of("b")), (Some((2, 1_010)), Some((1, 1_000))));
+    }
+
+    #[test]
+    fn only_what_both_machines_held_in_both_directions_was_shared() {
+        let sa = |machine: &str, spi, from: [u8; 4], to: [u8; 4]| SaSummary {
+            machine: machine.into(),
+            spi,
+            source: from.into(),
+            destination: to.into(),
+            suite: String::new(),
+            added_ms: 0,
+            deleted_ms: None,
+            packets: 0,
+            bytes: 0,
+        };
+        let (r, a, b) = ([198, 51, 100, 2], [203, 0, 113, 2], [203, 0, 113, 6]);
+        let mut sas = Vec::new();
+        for spi in 1..4 {
+            for machine in ["router-main", "gateway-a"] {
+                sas.extend([sa(machine, spi, r, a), sa(machine, spi + 10, a, r)]);
+            }
+        }
+        sas.push(sa("router-main", 99, r, b));
+        let observation = Observation { sas, ..Observation::default() };
+        assert_eq!(each_way(&observation, "router-main", "gateway-a"), 3);
+        assert_eq!(each_way(&observation, "router-main", "gateway-b"), 0);
+    }
 }

@@ -1,45 +1,99 @@
-//! What a world promises, tried with the worlds themselves: cells are proven in each, and nothing survives a run
-//! that is killed.
+//! What a world promises, tried with the worlds themselves: its cells are proven, and nothing survives a run that
+//! is killed.
 //!
-//! The program of these tests is also what it starts: a worker, a guest's first process, and a run to be killed.
+//! The program of these tests is also what they start: a worker, a guest's first process, a run to be killed.
 #![allow(clippy::unwrap_used)]
+
+extern crate tunnelproof_runner as runner;
 
 mod host;
 mod kill;
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
 use lab::{
-    image::{Image, Store, default_root},
-    world::{self, Choice, World, inside},
+    image::{Image, Name, Store},
+    world::{World, inside},
 };
-use libtest_mimic::{Arguments, Trial};
-use runner::{Progress, Run, images, record::CellRecord};
+use libtest_mimic::{Arguments, Completion, Trial};
+use runner::{
+    Progress, Run, images,
+    record::{CellRecord, Record},
+};
 use scenario::Cell;
 
 fn main() {
-    let mut arguments = env::args_os().skip(1);
-    match arguments.next().as_ref().and_then(|word| word.to_str()) {
-        Some(inside::COMMAND) if env::var_os(host::NESTED).is_none() => host::first_process(arguments),
+    let mut arguments = env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let first = arguments.next().unwrap_or_default();
+    match first.to_str() {
+        Some(inside::COMMAND) if Path::new(&name).ends_with(host::FIRST) => host::first_process(arguments),
         Some(inside::COMMAND) => runner::worker(arguments),
-        Some(host::ORDINARY) => host::ordinary_user(arguments),
+        Some(host::ORDINARY) => host::ordinary(arguments),
         Some(kill::RUN) => kill::run(arguments),
         _ => {}
     }
     let trials = vec![
-        Trial::test("the_host_world_proves_cells_as_root", || host::proves_cells(host::Who::Root)),
-        Trial::test("the_host_world_proves_cells_for_an_ordinary_user", || host::proves_cells(host::Who::Ordinary)),
-        Trial::test("the_host_world_says_why_it_cannot_be", host::says_why),
-        Trial::test("nothing_survives_a_killed_run_in_the_guest_world", || kill::leaves_nothing(Choice::Guest)),
-        Trial::test("nothing_survives_a_killed_run_in_the_host_world", || kill::leaves_nothing(Choice::Host)),
+        Trial::ignorable_test("the_host_world_proves_cells_as_root", || host::proves_cells(host::Who::Root)),
+        Trial::ignorable_test("the_host_world_proves_cells_for_anyone", || host::proves_cells(host::Who::Anyone)),
+        Trial::ignorable_test("the_host_world_is_or_says_why_not", host::is_or_says_why_not),
+        Trial::ignorable_test("nothing_survives_a_killed_run_in_the_guest_world", kill::in_the_guest_world),
+        Trial::ignorable_test("nothing_survives_a_killed_run_in_the_host_world", kill::in_the_host_world),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit()
 }
 
+type Outcome = Result<Completion, libtest_mimic::Failed>;
+
+fn program() -> PathBuf {
+    env::current_exe().unwrap()
+}
+
+/// A fresh folder of this test.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("worlds-{name}"));
+    if path.exists() {
+        fs::remove_dir_all(&path).unwrap();
+    }
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
 fn cells() -> Vec<Cell> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/lifecycle/connect.yaml");
-    scenario::load(&file).unwrap().cells()
+    let text = include_str!("../../../../scenarios/lifecycle/connect.yaml");
+    scenario::parse("scenarios/lifecycle/connect.yaml", text).unwrap().cells()
+}
+
+/// What a run needs that takes minutes to make; why there is none is the reason of a test that is left out.
+struct Made {
+    store: Store,
+    kernel: Image,
+    daemons: Vec<Image>,
+}
+
+impl Made {
+    fn find(store: Store) -> Result<Self, Completion> {
+        let ready = |name: Name| {
+            let absent = || Completion::ignored_with(format!("{name} is not made yet: tunnelproof setup"));
+            store.lookup(name).ok_or_else(absent)
+        };
+        let kernel = ready(Name::Kernel)?;
+        let daemons = images(&cells()).into_iter().map(ready).collect::<Result<_, _>>()?;
+        Ok(Self { store, kernel, daemons })
+    }
+
+    fn prove(&self, world: World, out: &Path, jobs: usize) -> Record {
+        let run = Run { world, images: self.daemons.clone(), jobs, out: out.to_owned(), program: program() };
+        runner::run(&run, &cells(), &Silent).unwrap()
+    }
+}
+
+struct Silent;
+
+impl Progress for Silent {
+    fn doing(&self, _: &str, _: &str) {}
+    fn done(&self, _: &CellRecord) {}
 }

@@ -1,0 +1,99 @@
+//! `report.md`: the run in one table, for places that show Markdown, such as the summary of a build.
+
+use std::fmt::Write;
+
+use runner::record::{CellRecord, Record};
+
+use crate::{HTML, claim, format, html::by_scenario, traffic::Traffic};
+
+/// The whole record as Markdown.
+pub fn render(record: &Record) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "# {}\n", claim::headline(&record.cells));
+    if let Some(packets) = claim::packets(&record.cells) {
+        let _ = writeln!(out, "{packets}\n");
+    }
+    for (scenario, cells) in by_scenario(&record.cells) {
+        let _ = writeln!(out, "## {}\n", text(scenario));
+        if let Some(about) = cells.first().map(|cell| text(&cell.about)).filter(|about| !about.is_empty()) {
+            let _ = writeln!(out, "{about}\n");
+        }
+        out.push_str("| Verdict | Cell | Router | Customer gateway | Negotiated | Packets proven | Reason |\n");
+        out.push_str("|---|---|---|---|---|---:|---|\n");
+        for cell in cells {
+            let _ = writeln!(out, "{}", row(cell));
+        }
+        out.push('\n');
+    }
+    let images =
+        record.laboratory.images.iter().map(|image| format!("{} ({})", text(&image.version), code(&image.digest)));
+    let facts = [
+        Some(format!("World {}", text(&record.world))),
+        Some(text(&record.laboratory.kernel)).filter(|kernel| !kernel.is_empty()),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().chain(images).collect();
+    let virtual_ms = record.cells.iter().fold(0, |sum: u64, cell| sum.saturating_add(cell.virtual_ms));
+    let _ = writeln!(
+        out,
+        "{}; tunnelproof {}; {}, {} for {} of virtual time. Evidence: [{HTML}]({HTML}).",
+        facts.join("; "),
+        text(&record.program),
+        text(&format::date(&record.started)),
+        format::length(record.wall_ms),
+        format::length(virtual_ms),
+    );
+    out
+}
+
+fn row(cell: &CellRecord) -> String {
+    let verdict = if cell.verdict == runner::record::Verdict::Proven {
+        cell.verdict.to_string()
+    } else {
+        format!("**{}**", cell.verdict)
+    };
+    let negotiated = cell.negotiated.as_ref();
+    let negotiated = negotiated.map(|n| format!("IKE {}, ESP {}", code(&n.ike), code(&n.esp)));
+    let packets = cell.account.as_ref().map(Traffic::new).filter(|traffic| traffic.sent > 0);
+    let packets = packets.map(|t| format!("{} of {}", format::count(t.proven), format::count(t.sent)));
+    let absent = || "–".to_owned();
+    let columns = [
+        verdict,
+        code(&cell.id),
+        text(&cell.router),
+        text(&cell.customer),
+        negotiated.unwrap_or_else(absent),
+        packets.unwrap_or_else(absent),
+        text(&cell.reason),
+    ];
+    format!("| {} |", columns.join(" | "))
+}
+
+/// Text in which nothing is markup, on one line.
+fn text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => out.extend(['\\', c]),
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A value in code, where only a backquote and the bar of a table mean anything.
+fn code(value: &str) -> String {
+    let plain = |c: char| match c {
+        '`' => '\'',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    match value.trim() {
+        "" => "–".to_owned(),
+        value => format!("`{}`", value.chars().map(plain).collect::<String>().replace('|', "\\|")),
+    }
+}

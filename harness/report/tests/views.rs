@@ -1,0 +1,88 @@
+//! `report.md` and `badge.svg`, and what no view may show.
+#![allow(clippy::unwrap_used, dead_code)]
+
+mod markup;
+mod sample;
+
+use runner::record::{CellRecord, Record, Verdict};
+use tunnelproof_report::{render_badge, render_html, render_junit, render_markdown};
+
+fn of(verdicts: &[Verdict]) -> Record {
+    Record { cells: verdicts.iter().map(|&verdict| sample::bare("one", verdict)).collect(), ..sample::record() }
+}
+
+#[test]
+fn markdown_has_a_row_for_each_cell() {
+    let markdown = render_markdown(&sample::record());
+    assert!(markdown.starts_with("# 1 of 6 cells refuted, 1 broken\n"), "{markdown}");
+    let rows: Vec<&str> = markdown.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
+    assert_eq!(rows.len(), 6);
+    assert_eq!(
+        rows[0],
+        "| proven | `one-tunnel/router=libreswan,ike.encryption=aes128` | Libreswan 5.2 \
+         | strongSwan 5.9.14 standing in for Cisco IOS | IKE `aes128-sha1;modp1536`, ESP `aes128-sha1;modp1536` \
+         | 80 of 80 | prediction, API, kernel and packets agree: all 80 packets were seen protected, decrypted and equal |"
+    );
+    assert!(rows[2].starts_with("| **refuted** |") && rows[2].contains("| 77 of 80 |"), "{}", rows[2]);
+    assert!(markdown.contains("[report.html](report.html)"));
+}
+
+#[test]
+fn no_text_breaks_the_table_of_the_markdown() {
+    let mut record = of(&[Verdict::Broken]);
+    let cell: &mut CellRecord = &mut record.cells[0];
+    cell.id = "a|b`c".into();
+    cell.reason = "one | two\n\n# three <script> [four](five) `six`".into();
+    let markdown = render_markdown(&record);
+    let row = markdown.lines().find(|line| line.starts_with("| **broken**")).unwrap();
+    assert!(row.contains(r"| `a\|b'c` |"), "{row}");
+    assert!(row.ends_with(r"| one \| two \# three &lt;script&gt; \[four\](five) \`six\` |"), "{row}");
+}
+
+#[test]
+fn the_badge_is_green_only_if_nothing_failed() {
+    use Verdict::{Broken, Proven, Refuted, Skipped};
+    let cases: [(&[Verdict], &str, &str); 6] = [
+        (&[Proven, Proven], "2 proven", "#1a7f45"),
+        (&[Proven, Skipped], "1 proven, 1 skipped", "#1a7f45"),
+        (&[Proven, Refuted], "1 of 2 cells refuted", "#c0281d"),
+        (&[Proven, Broken], "1 proven, 1 broken", "#5a6475"),
+        (&[Skipped], "1 skipped", "#5a6475"),
+        (&[], "no cells", "#5a6475"),
+    ];
+    for (verdicts, message, colour) in cases {
+        let badge = render_badge(&of(verdicts));
+        assert!(badge.contains(&format!("<title>tunnelproof: {message}</title>")), "{badge}");
+        assert!(badge.contains(colour), "{message}: {badge}");
+        markup::read(&format!("<!DOCTYPE html>{badge}")).unwrap();
+    }
+}
+
+#[test]
+fn no_view_shows_a_secret_even_if_the_record_holds_one() {
+    let mut record = sample::record();
+    let shown = render_html(&record).unwrap();
+    assert!(shown.contains("ipsecpsk=<i>***</i>"), "that a key was sent is told");
+    for cell in &mut record.cells {
+        for call in &mut cell.api {
+            call.parameters
+                .iter_mut()
+                .filter(|(name, _)| name == "ipsecpsk")
+                .for_each(|(_, psk)| *psk = "hunter2".into());
+            call.parameters.push(("apikey".into(), "hunter2".into()));
+            call.answer = match call.answer.strip_suffix("}}") {
+                Some(answer) => format!(r#"{answer},"ipsecpsk":"hunter2"}}}}"#),
+                None => r#"{"answer":{"id":"1","ipsecpsk":"hunter2","na"#.to_owned(),
+            };
+        }
+    }
+    let views = [
+        render_html(&record).unwrap(),
+        render_markdown(&record),
+        render_badge(&record),
+        render_junit(&record).unwrap(),
+    ];
+    for view in views {
+        assert!(!view.contains("hunter2"), "{view}");
+    }
+}
