@@ -231,11 +231,11 @@ fn before(address: Ipv4Addr) -> Ipv4Addr {
 fn station_address(net: Ipv4Net, gateway: Ipv4Addr) -> Result<Ipv4Addr> {
     let tenth = Ipv4Addr::from_bits(net.network().to_bits() + 10);
     let free = |address: &Ipv4Addr| *address != gateway;
-    let inside = net.hosts().filter(free);
+    let mut inside = net.hosts().filter(free);
     if net.contains(&tenth) && tenth != net.broadcast() && free(&tenth) {
         return Ok(tenth);
     }
-    inside.last().ok_or_else(|| Error::Address(format!("{net} has no room for a station")))
+    inside.next_back().ok_or_else(|| Error::Address(format!("{net} has no room for a station")))
 }
 
 /// Source NAT on the way to the internet, with the exemption of these tunnels.

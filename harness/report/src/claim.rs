@@ -36,14 +36,14 @@ pub fn packets(cells: &[CellRecord]) -> Option<String> {
         false => format!("{proven} of {sent} packets were"),
     };
     let clear = match clear {
-        0 if traffic.unmeant == 0 => "none was seen on the internet in clear".to_owned(),
+        0 if traffic.unmeant == 0 => "none was in clear on the internet".to_owned(),
         0 => format!(
-            "none was seen on the internet in clear, not even the {} sent without a tunnel",
+            "none was in clear on the internet, not even the {} sent without a tunnel",
             format::count(traffic.unmeant)
         ),
         // A packet is found at every point of the internet that it passes: these are frames.
         1 => "1 frame on the internet was in clear".to_owned(),
         more => format!("{} frames on the internet were in clear", format::count(more as u64)),
     };
-    Some(format!("{subject} seen in ESP, decrypted, equal to what was sent, and received; {clear}."))
+    Some(format!("{subject} seen in ESP, decrypted, equal and received; {clear}."))
 }

@@ -6,7 +6,7 @@ mod packets;
 
 use policy::{Policy, Prediction};
 use scenario::{Cell, Expectation, Step};
-use wire::audit::{Account, Facts};
+use wire::audit::{Account, Expected, Facts, ProbeSent};
 
 use crate::{
     observation::Observation,
@@ -61,11 +61,16 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Judgement {
 }
 
 fn proof(Evidence { account, facts, .. }: &Evidence<'_>) -> String {
-    let delivered: u64 = account.flows.iter().map(|flow| flow.protected.min(flow.received)).sum();
+    let (delivered, kept): (Vec<&ProbeSent>, Vec<&ProbeSent>) =
+        facts.probes.iter().partition(|probe| probe.expected == Expected::Delivered);
+    let kept = match kept.len() {
+        0 => String::new(),
+        kept => format!("; none of {kept} more was seen in clear"),
+    };
     format!(
-        "prediction, API, kernel and packets agree: {delivered} of {} probes were sent, seen in ESP, decrypted and \
-         received once each, the others never seen in clear, and all {} frames are explained",
-        facts.probes.len(),
+        "prediction, API, kernels and packets agree: all {} probes were seen in ESP, decrypted and received once{kept}; \
+         all {} frames are explained",
+        delivered.len(),
         account.frames
     )
 }

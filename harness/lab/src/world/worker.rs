@@ -13,7 +13,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    World, guest, host,
+    WORKPLACE, World, guest, host,
     inside::{Inside, Listening, Place},
 };
 use crate::{Error, Result};
@@ -49,6 +49,12 @@ pub enum Said<T> {
 
 impl Worker {
     pub fn start(world: &World, program: &Path, place: &Place) -> Result<Self> {
+        if place.writable.starts_with(WORKPLACE) {
+            let folder = place.writable.display();
+            return Err(Error::World(format!(
+                "{folder} would be hidden: a worker has its own {WORKPLACE}; name another folder"
+            )));
+        }
         Self::launch(match world {
             World::Guest(image) => guest::command(&image.kernel(), program, place),
             World::Host => host::command(program, Inside::Host, place),

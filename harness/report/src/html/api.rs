@@ -20,7 +20,7 @@ pub struct Call<'a> {
     times: usize,
     last: String,
     command: &'a str,
-    parameters: Vec<(&'a str, &'a str)>,
+    parameters: Vec<(&'a str, String)>,
     status: u16,
     ok: bool,
     answer: String,
@@ -96,8 +96,9 @@ fn succeeded(call: &ApiCall) -> bool {
 impl<'a> Call<'a> {
     fn new(row: Row<'a>) -> Self {
         let Row { first, last, times, polls } = row;
-        let parameter =
-            |(name, value): &'a (String, String)| (name.as_str(), if is_secret(name) { MASK } else { value.as_str() });
+        let parameter = |(name, value): &'a (String, String)| {
+            (name.as_str(), if is_secret(name) { MASK.to_owned() } else { shortened(value) })
+        };
         Self {
             at: format::clock(first.at_ms),
             times,
@@ -110,6 +111,13 @@ impl<'a> Call<'a> {
             job: Job::new(&polls),
         }
     }
+}
+
+/// An identifier is told by its beginning; the API log has it in full.
+fn shortened(value: &str) -> String {
+    let hyphen = |(i, c): (usize, char)| if [8, 13, 18, 23].contains(&i) { c == '-' } else { c.is_ascii_hexdigit() };
+    let identifier = value.len() == 36 && value.char_indices().all(hyphen);
+    if identifier { format!("{}\u{2026}", &value[..8]) } else { value.to_owned() }
 }
 
 impl Job {

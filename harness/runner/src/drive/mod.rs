@@ -156,7 +156,11 @@ async fn note_sas(lab: &Lab, notebook: &Notebook, facts: &mut Facts) -> Result<(
     for seen in lab.sas().await? {
         for life in seen.lives {
             let sa = &life.sa;
-            facts.sas.push(sa.keys());
+            // Both kernels hold the same SA.
+            let keys = sa.keys();
+            if !facts.sas.contains(&keys) {
+                facts.sas.push(keys);
+            }
             let summary = SaSummary {
                 machine: life.machine,
                 spi: sa.spi,

@@ -37,7 +37,7 @@ impl Traffic {
         packets: u32,
     ) -> Result<String, Failure> {
         let (one, other) = (stations(lab, cell, one)?, stations(lab, cell, other)?);
-        self.exchange(lab, &[(one, other)], packets, Expected::Delivered).await
+        self.exchange(lab, &[[one, other]], packets, Expected::Delivered).await
     }
 
     /// Both ways between every tier of every VPC and every subnet of every customer.
@@ -45,7 +45,7 @@ impl Traffic {
         let mut groups = Vec::new();
         for vpc in cell.cloud.vpcs.keys() {
             for customer in cell.customers.keys() {
-                groups.push((lab.stations_of(vpc), lab.stations_of(customer)));
+                groups.push([lab.stations_of(vpc), lab.stations_of(customer)]);
             }
         }
         self.exchange(lab, &groups, FORBIDDEN, expected).await
@@ -54,12 +54,12 @@ impl Traffic {
     async fn exchange(
         &mut self,
         lab: &Lab,
-        groups: &[(Vec<Arc<Station>>, Vec<Arc<Station>>)],
+        groups: &[[Vec<Arc<Station>>; 2]],
         packets: u32,
         expected: Expected,
     ) -> Result<String, Failure> {
         let mut flows = Vec::new();
-        for (one, other) in groups {
+        for [one, other] in groups {
             for a in one {
                 for b in other {
                     flows.push(Flow { from: Arc::clone(a), to: Arc::clone(b) });

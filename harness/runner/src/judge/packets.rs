@@ -14,6 +14,7 @@ pub(super) fn phase_1(Evidence { prediction, account, cell, .. }: &Evidence<'_>)
     let observed = match (wrong, account.negotiations.as_slice()) {
         (Some(wrong), _) => Err(wrong),
         (None, []) => Err("no negotiation".into()),
+        (None, [_]) => Ok("the answer of the one negotiation".into()),
         (None, all) => Ok(format!("the answers of all {} negotiations", all.len())),
     };
     let wanted = format!("main mode, pre-shared key, {ike}, {} s", lifetime.0);

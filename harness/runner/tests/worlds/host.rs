@@ -90,7 +90,9 @@ fn as_nobody(store: &Path) -> Result<Told, String> {
         }
         let layers = [("lowerdir", store), ("upperdir", &changed), ("workdir", &work)];
         let layers = layers.map(|(name, path)| format!("{name}={}", path.display())).join(",");
-        mount("overlay", &images, "overlay", MountFlags::empty(), Some(CString::new(layers)?.as_c_str()))?;
+        // As many a /home is mounted.
+        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        mount("overlay", &images, "overlay", flags, Some(CString::new(layers)?.as_c_str()))?;
         // The only files that whoever made an image keeps to himself.
         for image in fs::read_dir(&images)? {
             for file in fs::read_dir(image?.path().join("root/var/lib/ipsec/nss")).into_iter().flatten() {
