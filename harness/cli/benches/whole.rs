@@ -44,7 +44,10 @@ fn main() -> io::Result<()> {
         return Ok(());
     }
     std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))?;
-    println!("{:<16} {:>10} {:>10} {:>8}   {:>12} {:>10}", "command", "median", "limit", "ratio", "guest, MiB", "limit");
+    println!(
+        "{:<16} {:>10} {:>10} {:>8}   {:>12} {:>10}",
+        "command", "median", "limit", "ratio", "guest, MiB", "limit"
+    );
     for figure in FIGURES {
         let mut rounds = (0..ROUNDS).map(|_| measure(&figure)).collect::<io::Result<Vec<_>>>()?;
         rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -61,7 +64,8 @@ fn main() -> io::Result<()> {
 /// Milliseconds until the program ended, and the most memory that one guest had.
 fn measure(figure: &Figure) -> io::Result<(f64, f64)> {
     let begin = Instant::now();
-    let mut child = Command::new(PROGRAM).args(figure.arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut child =
+        Command::new(PROGRAM).args(figure.arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let memory = if figure.memory_limit.is_some() { watch(&mut child)? } else { 0.0 };
     let output = child.wait_with_output()?;
     let took = begin.elapsed().as_secs_f64() * 1000.0;

@@ -82,8 +82,11 @@ fn with_id(id: &str) -> Result<Vec<Cell>, Failure> {
 
 fn search(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::Input(format!("{}: {e}", folder.display()));
-    let mut entries: Vec<_> =
-        fs::read_dir(folder).map_err(failed)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(failed)?;
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .map_err(failed)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
     entries.sort();
     for path in entries {
         if path.is_dir() {

@@ -75,7 +75,11 @@ fn a_missing_file_is_wrong_input() {
     fs::write(folder.0.join("quickstart.yaml"), QUICKSTART).unwrap();
     let output = tunnelproof(&folder).args(["run", "quickstrat.yaml"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("quickstrat.yaml") && said(&output).contains("quickstart.yaml"), "{}", said(&output));
+    assert!(
+        said(&output).contains("quickstrat.yaml") && said(&output).contains("quickstart.yaml"),
+        "{}",
+        said(&output)
+    );
 }
 
 #[test]

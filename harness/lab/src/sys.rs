@@ -56,11 +56,8 @@ pub fn packet_socket(interface: u32) -> io::Result<OwnedFd> {
     let every = (libc::ETH_P_ALL as u16).to_be();
     // SAFETY: plain socket call; the result is checked before it is owned.
     let fd = unsafe {
-        let raw = libc::socket(
-            libc::AF_PACKET,
-            libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
-            i32::from(every),
-        );
+        let raw =
+            libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, i32::from(every));
         if raw < 0 {
             return Err(io::Error::last_os_error());
         }

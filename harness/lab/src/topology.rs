@@ -14,7 +14,6 @@ mod customer;
 mod exchange;
 mod router;
 
-
 use std::{
     collections::BTreeMap,
     net::Ipv4Addr,
@@ -22,6 +21,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use cloud::router::RouterError;
 use ipnet::Ipv4Net;
 use policy::Daemon;
 use tokio::sync::Mutex as AsyncMutex;
@@ -72,6 +72,8 @@ pub struct Lab {
     customers: BTreeMap<String, Customer>,
     sa_logs: AsyncMutex<Vec<SaLog>>,
     hardware: Mutex<u16>,
+    /// What went wrong while the cloud was served: the cloud only tells that something did.
+    failures: Mutex<Vec<String>>,
     internet: Machine,
 }
 
@@ -87,6 +89,7 @@ impl Lab {
             customers: BTreeMap::new(),
             sa_logs: AsyncMutex::default(),
             hardware: Mutex::new(0),
+            failures: Mutex::default(),
             internet,
             plan,
         };
@@ -205,6 +208,17 @@ impl Lab {
         let mut last = self.hardware.lock().unwrap_or_else(PoisonError::into_inner);
         *last += 1;
         *last
+    }
+
+    /// The first failure of the laboratory that the cloud was told of.
+    pub fn failure(&self) -> Option<String> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).first().cloned()
+    }
+
+    /// Keeps the error, and makes of it what the cloud understands.
+    fn failed(&self, error: Error) -> RouterError {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
+        RouterError::Failed(error.to_string())
     }
 
     pub fn folder(&self) -> &Path {

@@ -6,9 +6,9 @@
 mod ledger;
 mod log;
 mod message;
-mod trial;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::{fmt, io, net::Ipv4Addr};
 
@@ -19,8 +19,8 @@ use rustix::net::netlink::XFRM;
 use wire::audit::SaKeys;
 
 pub use self::log::SaLog;
-pub(crate) use self::trial::try_every_suite;
 use self::message::Entry;
+pub(crate) use self::trial::try_every_suite;
 use crate::{Result, machine::Machine, netlink};
 
 /// An ESP SA over IPv4 whose algorithms a policy can name.

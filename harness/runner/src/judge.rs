@@ -122,10 +122,15 @@ fn prediction(Evidence { prediction, facts, .. }: &Evidence<'_>) -> Option<Check
 /// Once Connected, a connection stays so until it is deleted, unless the scenario expects another state.
 fn states(Evidence { cell, observation, .. }: &Evidence<'_>) -> Option<Check> {
     let expects = |step: &&Step| matches!(step, Step::Expect(Expectation::Connection { .. }));
-    let mut allowed: Vec<_> = cell.steps.iter().filter(expects).map(|step| match step {
-        Step::Expect(Expectation::Connection { state, .. }) => state.name(),
-        _ => "",
-    }).collect();
+    let mut allowed: Vec<_> = cell
+        .steps
+        .iter()
+        .filter(expects)
+        .map(|step| match step {
+            Step::Expect(Expectation::Connection { state, .. }) => state.name(),
+            _ => "",
+        })
+        .collect();
     allowed.dedup();
     if allowed.is_empty() {
         return None;

@@ -59,7 +59,10 @@ fn consequences(cell: &Cell, step: &Step) -> Vec<String> {
         Step::Connect { customer, .. } => {
             let policy = &cell.policy;
             vec![
-                format!("API  createVpnCustomerGateway name={customer} ikepolicy={} esppolicy={}", policy.ike, policy.esp),
+                format!(
+                    "API  createVpnCustomerGateway name={customer} ikepolicy={} esppolicy={}",
+                    policy.ike, policy.esp
+                ),
                 "API  createVpnConnection".into(),
             ]
         }

@@ -95,11 +95,7 @@ fn daemons(cell: &Cell) -> Vec<Daemon> {
 }
 
 fn image(image: &Image) -> ImageRecord {
-    ImageRecord {
-        name: image.name.to_string(),
-        digest: image.digest.clone(),
-        version: image.made.version.clone(),
-    }
+    ImageRecord { name: image.name.to_string(), digest: image.digest.clone(), version: image.made.version.clone() }
 }
 
 /// One of several that take cells from the queue; it keeps its worker from cell to cell.
@@ -115,7 +111,8 @@ impl Hand<'_> {
         let mut record = self.blank(cell);
         if cell.needs_virtual_time() && !self.run.world.has_virtual_time() {
             record.verdict = Verdict::Skipped;
-            record.reason = format!("the {} world has no virtual time, and the scenario holds too long", self.run.world);
+            record.reason =
+                format!("the {} world has no virtual time, and the scenario holds too long", self.run.world);
             return record;
         }
         if let Some(lacking) = self.unsupported(cell) {
@@ -200,13 +197,8 @@ impl Hand<'_> {
             Err(e) => return Err(Error::file(&path)(std::io::Error::other(e))),
         };
         let prediction = judge::predict(&cell.policy);
-        let evidence = Evidence {
-            cell,
-            prediction: &prediction,
-            observation: &observation,
-            facts: &facts,
-            account: &account,
-        };
+        let evidence =
+            Evidence { cell, prediction: &prediction, observation: &observation, facts: &facts, account: &account };
         let judgement = judge::judge(&evidence);
         record.verdict = judgement.verdict;
         record.reason = judgement.reason;

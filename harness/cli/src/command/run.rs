@@ -83,14 +83,17 @@ fn print_json(record: &Record) -> Result<(), Failure> {
 
 /// A folder of this name and the time that is not there yet.
 fn fresh(parent: &Path) -> Result<PathBuf, Failure> {
-    std::fs::create_dir_all(parent).map_err(|e| Failure::Laboratory(format!("{}: {e}; name a folder with --out", parent.display())))?;
+    std::fs::create_dir_all(parent)
+        .map_err(|e| Failure::Laboratory(format!("{}: {e}; name a folder with --out", parent.display())))?;
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
     let names = std::iter::once(now.clone()).chain((2..).map(|number| format!("{now}-{number}")));
     for name in names {
         let path = parent.join(name);
         match std::fs::create_dir(&path) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return made.map(|()| path.clone()).map_err(|e| Failure::Laboratory(format!("{}: {e}", path.display()))),
+            made => {
+                return made.map(|()| path.clone()).map_err(|e| Failure::Laboratory(format!("{}: {e}", path.display())));
+            }
         }
     }
     unreachable!("numbers do not end")

@@ -69,9 +69,7 @@ pub trait Gateway: Send + Sync {
 pub async fn start(daemon: Daemon, machine: Arc<Machine>) -> Result<Box<dyn Gateway>> {
     Ok(match daemon {
         Daemon::Libreswan => Box::new(libreswan::Libreswan::start(machine).await?),
-        Daemon::Strongswan | Daemon::Strongswan59 => {
-            Box::new(strongswan::Strongswan::start(daemon, machine).await?)
-        }
+        Daemon::Strongswan | Daemon::Strongswan59 => Box::new(strongswan::Strongswan::start(daemon, machine).await?),
     })
 }
 

@@ -283,7 +283,15 @@ fn name_and_version(file: &str) -> (String, String) {
 /// The lines of `apt-config dump Acquire` that say how the network is reached: proxies, time-outs, expiry checks.
 fn network_settings(dump: &str) -> String {
     const KEPT: [&str; 10] = [
-        "http", "https", "ftp", "tor", "retries", "forceipv4", "forceipv6", "check-valid-until", "check-date",
+        "http",
+        "https",
+        "ftp",
+        "tor",
+        "retries",
+        "forceipv4",
+        "forceipv6",
+        "check-valid-until",
+        "check-date",
         "max-validtime",
     ];
     let kept = |line: &&str| {
@@ -307,7 +315,10 @@ mod tests {
         let line = "'http://m.example/debian/pool/main/d/dash/dash_0.5.12-12_amd64.deb' dash_0.5.12-12_amd64.deb 98504 \
                     SHA256:a8902c";
         let read = offer(line).unwrap();
-        assert_eq!((read.file.as_str(), read.size, read.sha256.as_str()), ("dash_0.5.12-12_amd64.deb", 98504, "a8902c"));
+        assert_eq!(
+            (read.file.as_str(), read.size, read.sha256.as_str()),
+            ("dash_0.5.12-12_amd64.deb", 98504, "a8902c")
+        );
         assert_eq!(offer("'http://m.example/x' ../x 1 SHA256:a"), None);
         assert_eq!(offer("Need to get 4151 kB of source archives."), None);
     }

@@ -158,7 +158,10 @@ mod tests {
         let path = std::env::temp_dir().join(format!("tunnelproof-log-{}", std::process::id()));
         let mut log = Log::create(&path).unwrap();
         let mut command = Command::new("sh");
-        command.args(["-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do echo $i >&2; done; exit 3"]);
+        command.args([
+            "-c",
+            "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do echo $i >&2; done; exit 3",
+        ]);
         let mut lines = 0;
         assert!(!run(&Children::default(), &mut log, command, |_| lines += 1).unwrap());
         assert_eq!(lines, 21);

@@ -64,7 +64,7 @@ pub(super) fn probe() -> Result<()> {
 }
 
 /// The one of the kernel's switches that is off here.
-fn switch() -> &'static str {
+pub(crate) fn switch() -> &'static str {
     let is = |path: &str, value: &str| std::fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
     if is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
         "sysctl kernel.apparmor_restrict_unprivileged_userns=0"

@@ -12,9 +12,7 @@ pub enum ImageError {
     Recipe { file: String, reason: String },
     #[error("`{tool}` is not on this machine: install the Debian package `{package}` (apt-get install {package})")]
     Tool { tool: &'static str, package: &'static str },
-    #[error(
-        "no Debian archive in {looked_at}: name a mirror in TUNNELPROOF_MIRROR (the address that ends in /debian)"
-    )]
+    #[error("no Debian archive in {looked_at}: name a mirror in TUNNELPROOF_MIRROR (the address that ends in /debian)")]
     NoMirror { looked_at: String },
     #[error("{} is missing: install the Debian package `debian-archive-keyring`", path.display())]
     NoKeyring { path: PathBuf },

@@ -20,7 +20,8 @@ impl Lock {
     /// Waits for whoever holds it; `waiting` is told the holder's process id first.
     pub fn take(path: &Path, waiting: impl FnOnce(&str)) -> Result<Self> {
         let wrong = |source| ImageError::Cache { path: path.to_owned(), source };
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(wrong)?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(wrong)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {

@@ -186,9 +186,13 @@ impl Recipe {
         if manifest.builds_with.is_none() && !manifest.steps.is_empty() {
             return wrong("steps need `builds-with`".to_owned());
         }
-        if let Some(text) = manifest.steps.iter().filter_map(|step| step.fragment.as_ref()).map(|f| &f.text).find(|t| {
-            self.text(t).is_none()
-        }) {
+        if let Some(text) = manifest
+            .steps
+            .iter()
+            .filter_map(|step| step.fragment.as_ref())
+            .map(|f| &f.text)
+            .find(|t| self.text(t).is_none())
+        {
             return wrong(format!("there is no file `{text}` beside it"));
         }
         Ok(manifest)

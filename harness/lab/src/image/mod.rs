@@ -25,6 +25,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use chroot::switch;
 pub use doctor::Fact;
 pub use error::ImageError;
 pub use store::{Store, default_root};
@@ -48,8 +49,7 @@ pub enum Name {
 }
 
 impl Name {
-    pub const ALL: [Self; 5] =
-        [Self::Toolchain, Self::Kernel, Self::Libreswan, Self::Strongswan, Self::Strongswan59];
+    pub const ALL: [Self; 5] = [Self::Toolchain, Self::Kernel, Self::Libreswan, Self::Strongswan, Self::Strongswan59];
 
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,8 +6,20 @@ use super::{ImageError, Result};
 
 /// Suites and codenames of the Debian archive (a third party may use the same words, hence [`Entry::rank`]).
 const SUITES: [&str; 14] = [
-    "stretch", "buster", "bullseye", "bookworm", "trixie", "forky", "duke", "sid", "oldoldstable", "oldstable",
-    "stable", "testing", "unstable", "experimental",
+    "stretch",
+    "buster",
+    "bullseye",
+    "bookworm",
+    "trixie",
+    "forky",
+    "duke",
+    "sid",
+    "oldoldstable",
+    "oldstable",
+    "stable",
+    "testing",
+    "unstable",
+    "experimental",
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +91,8 @@ fn one_line(text: &str) -> Vec<Entry> {
     let mut entries = Vec::new();
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
-        let Some(mut rest) = line.strip_prefix("deb").filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim) else {
+        let Some(mut rest) = line.strip_prefix("deb").filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim)
+        else {
             continue;
         };
         let mut signed_by = String::new();
@@ -128,7 +141,8 @@ fn entry(stanza: &[(String, String)]) -> Vec<Entry> {
     }
     let (suites, components) = (words("suites"), words("components"));
     let signed_by = field("signed-by");
-    let of = |uri| Entry { uri, suites: suites.clone(), components: components.clone(), signed_by: signed_by.to_owned() };
+    let of =
+        |uri| Entry { uri, suites: suites.clone(), components: components.clone(), signed_by: signed_by.to_owned() };
     words("uris").into_iter().map(of).collect()
 }
 

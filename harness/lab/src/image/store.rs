@@ -9,12 +9,8 @@ use std::{
 };
 
 use super::{
-    Image, ImageError, Made, Name, Progress, Result, apt,
-    build::Workshop,
-    chroot, doctor,
-    lock::Lock,
-    manifest::Recipe,
-    read,
+    Image, ImageError, Made, Name, Progress, Result, apt, build::Workshop, chroot, doctor, lock::Lock,
+    manifest::Recipe, read,
 };
 
 /// Where images are kept; see [`default_root`].

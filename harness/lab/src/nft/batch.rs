@@ -61,12 +61,16 @@ impl Batch {
         batch.chain(FORWARD, "filter", HOOK_FORWARD, PRIORITY_FILTER);
         for (network, length) in PRIVATE {
             let network = Ipv4Net::new_assert(network, length);
-            batch.rule(FORWARD, format!("rule: oifname {interface} ip daddr {network} rt ipsec missing drop"), |list| {
-                leaves_by(list, interface);
-                within(list, DESTINATION_OFFSET, &network);
-                stays_clear(list);
-                verdict(list, DROP);
-            });
+            batch.rule(
+                FORWARD,
+                format!("rule: oifname {interface} ip daddr {network} rt ipsec missing drop"),
+                |list| {
+                    leaves_by(list, interface);
+                    within(list, DESTINATION_OFFSET, &network);
+                    stays_clear(list);
+                    verdict(list, DROP);
+                },
+            );
         }
         batch.chain(POSTROUTING, "nat", HOOK_POSTROUTING, PRIORITY_SOURCE_NAT);
         for (from, to) in exempt {

@@ -45,11 +45,12 @@ fn a_rule_is_made_of_the_expressions_that_nft_makes() {
     let names = |sequence: usize| -> Vec<String> {
         let found = messages(batch.bytes()).unwrap();
         let rule = attributes(&found[sequence].payload[4..]).unwrap();
-        assert_eq!((rule[0], rule[1]), ((1, &b"tunnelproof\0"[..]), (2, &b"postrouting\0"[..])));
+        assert_eq!(rule[0], (1, &b"tunnelproof\0"[..]));
         let elements = attributes(rule[2].1).unwrap();
         let name = |element: &(u16, &[u8])| attributes(element.1).unwrap()[0].1.to_vec();
         elements.iter().map(|e| String::from_utf8(name(e)).unwrap().trim_end_matches('\0').into()).collect()
     };
+    assert_eq!(names(5), ["meta", "cmp", "payload", "bitwise", "cmp", "rt", "cmp", "immediate"]);
     assert_eq!(names(9), ["payload", "bitwise", "cmp", "payload", "cmp", "immediate"]);
     assert_eq!(names(10), ["meta", "cmp", "payload", "cmp", "masq"]);
     let bytes = batch.bytes();
@@ -57,7 +58,8 @@ fn a_rule_is_made_of_the_expressions_that_nft_makes() {
     // Attribute 1 of 4 bytes: the mask of a /17, and the network under it.
     assert_eq!(count(&[8, 0, 1, 0, 255, 255, 128, 0]), 1);
     assert_eq!(count(&[8, 0, 1, 0, 10, 1, 0, 0]), 1);
-    assert_eq!(count(b"\x14\0\x01\0eth0\0\0\0\0\0\0\0\0\0\0\0\0"), 1);
+    // In the three rules of the filter, and in the one that masquerades.
+    assert_eq!(count(b"\x14\0\x01\0eth0\0\0\0\0\0\0\0\0\0\0\0\0"), 4);
 }
 
 #[test]
@@ -150,7 +152,7 @@ fn a_refusal_names_the_message() {
                 let socket = netlink::open(super::NETFILTER, 0)?;
                 // Address family 99 has no tables.
                 let mut batch = Batch::source_nat("eth0", &[net("10.1.0.0/16")], &[]);
-                batch.spoil(4);
+                batch.spoil(8);
                 super::commit(&socket, &batch)
             })
             .await

@@ -31,14 +31,10 @@ pub struct Deployment(pub Arc<Lab>);
 impl Fabric for Deployment {
     fn deploy(&self, plan: RouterPlan) -> Future<'_, Arc<dyn Router>> {
         Box::pin(async move {
-            let router = VirtualRouter::build(Arc::clone(&self.0), plan).await.map_err(failed)?;
+            let router = VirtualRouter::build(Arc::clone(&self.0), plan).await.map_err(|e| self.0.failed(e))?;
             Ok(Arc::new(router) as Arc<dyn Router>)
         })
     }
-}
-
-fn failed(error: Error) -> RouterError {
-    RouterError::Failed(error.to_string())
 }
 
 /// A VPC's router: a gateway with an interface for each tier.
@@ -164,27 +160,29 @@ impl VirtualRouter {
 
 impl Router for VirtualRouter {
     fn add_tier(&self, tier: Tier) -> Future<'_, ()> {
-        Box::pin(async move { self.take_tier(tier).await.map_err(failed) })
+        Box::pin(async move { self.take_tier(tier).await.map_err(|e| self.lab.failed(e)) })
     }
 
     fn remove_tier(&self, name: &str) -> Future<'_, ()> {
         let name = name.to_owned();
-        Box::pin(async move { self.drop_tier(&name).await.map_err(failed) })
+        Box::pin(async move { self.drop_tier(&name).await.map_err(|e| self.lab.failed(e)) })
     }
 
     fn apply(&self, tunnel: cloud::router::Tunnel) -> Future<'_, ()> {
-        Box::pin(async move { self.establish(tunnel).await.map_err(failed)?.map_err(RouterError::NotEstablished) })
+        Box::pin(async move {
+            self.establish(tunnel).await.map_err(|e| self.lab.failed(e))?.map_err(RouterError::NotEstablished)
+        })
     }
 
     fn remove(&self, connection: Uuid) -> Future<'_, ()> {
-        Box::pin(async move { self.forget(connection).await.map_err(failed) })
+        Box::pin(async move { self.forget(connection).await.map_err(|e| self.lab.failed(e)) })
     }
 
     fn status(&self, connection: Uuid) -> Future<'_, TunnelStatus> {
         Box::pin(async move {
             let Some(tunnel) = self.tunnel(connection) else { return Ok(TunnelStatus::Down) };
-            let gateway = self.gateway().await.map_err(failed)?;
-            let up = gateway.status(&tunnel).await.map_err(failed)?.is_up();
+            let gateway = self.gateway().await.map_err(|e| self.lab.failed(e))?;
+            let up = gateway.status(&tunnel).await.map_err(|e| self.lab.failed(e))?.is_up();
             Ok(if up { TunnelStatus::Up } else { TunnelStatus::Down })
         })
     }
@@ -194,12 +192,12 @@ impl Router for VirtualRouter {
             let tiers: Vec<String> =
                 self.tiers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
             for tier in tiers {
-                self.drop_tier(&tier).await.map_err(failed)?;
+                self.drop_tier(&tier).await.map_err(|e| self.lab.failed(e))?;
             }
             if let Some(gateway) = self.gateway.lock().await.take() {
                 gateway.stop().await;
             }
-            self.machine.remove_interface(super::WAN).await.map_err(failed)
+            self.machine.remove_interface(super::WAN).await.map_err(|e| self.lab.failed(e))
         })
     }
 }

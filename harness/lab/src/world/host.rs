@@ -10,7 +10,7 @@ use super::{
     inside::{Inside, Place},
     worker::{Said, Worker},
 };
-use crate::Error;
+use crate::{Error, image::switch};
 
 /// It takes a tenth of a second; a module that must be loaded first, or a busy machine, may take far longer.
 const PROBE: Duration = Duration::from_secs(60);
@@ -56,17 +56,5 @@ fn unshared(error: Error) -> String {
             format!("namespaces are not allowed here ({}): {remedy}", said.join(" "))
         }
         _ => error.to_string(),
-    }
-}
-
-/// The one of the kernel's switches that is off here.
-fn switch() -> &'static str {
-    let is = |path: &str, value: &str| std::fs::read_to_string(path).is_ok_and(|text| text.trim() == value);
-    if is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
-        "sysctl kernel.apparmor_restrict_unprivileged_userns=0"
-    } else if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
-        "sysctl kernel.unprivileged_userns_clone=1"
-    } else {
-        "sysctl user.max_user_namespaces=10000"
     }
 }

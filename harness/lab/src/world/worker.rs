@@ -55,6 +55,11 @@ impl Worker {
                 "{folder} would be hidden: a worker has its own {WORKPLACE}; name another folder"
             )));
         }
+        // A kernel's command line ends its words at blanks, and there is no way around it.
+        let blank = |path: &&Path| path.as_os_str().as_encoded_bytes().iter().any(u8::is_ascii_whitespace);
+        if let (World::Guest(_), Some(path)) = (world, [program, &place.writable].iter().find(|path| blank(path))) {
+            return Err(Error::World(format!("the path {path:?} has a blank in it: a guest needs one without")));
+        }
         Self::launch(match world {
             World::Guest(image) => guest::command(&image.kernel(), program, place),
             World::Host => host::command(program, Inside::Host, place),
@@ -73,11 +78,7 @@ impl Worker {
             let errors = Arc::clone(&errors);
             thread::spawn(move || {
                 each_line(error, |line| {
-                    let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
-                    if errors.len() == SHOWN {
-                        errors.pop_front();
-                    }
-                    errors.push_back(line);
+                    remember(&errors, line);
                     true
                 });
             });
@@ -107,7 +108,7 @@ impl Worker {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => match serde_json::from_str(line.trim_end()) {
                     Ok(message) => return Said::Message(message),
-                    Err(_) => self.errors.lock().unwrap_or_else(PoisonError::into_inner).push_back(line),
+                    Err(_) => remember(&self.errors, line),
                 },
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Said::Ended,
                 Err(mpsc::RecvTimeoutError::Timeout) => return Said::Silent,
@@ -145,6 +146,18 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn remember(errors: &Mutex<VecDeque<String>>, line: String) {
+    // What a guest's kernel says of the folder that it was denied.
+    if line.contains("umid") {
+        return;
+    }
+    let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
+    if errors.len() == SHOWN {
+        errors.pop_front();
+    }
+    errors.push_back(line);
 }
 
 fn each_line(stream: impl Read, mut each: impl FnMut(String) -> bool) {

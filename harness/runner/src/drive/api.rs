@@ -310,5 +310,8 @@ fn first_id(answer: &Value, kind: &str) -> Result<String, Failure> {
 }
 
 fn text(object: &Value, field: &str) -> Result<String, Failure> {
-    object[field].as_str().map(str::to_owned).ok_or_else(|| Failure::Refuted(format!("the answer has no `{field}`: {object}")))
+    object[field]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Failure::Refuted(format!("the answer has no `{field}`: {object}")))
 }

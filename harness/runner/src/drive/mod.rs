@@ -111,7 +111,10 @@ async fn cell(job: &Job, tell: Tell<'_>, notebook: &Notebook, facts: &mut Facts)
     note_sas(&lab, notebook, facts).await?;
     let undone = drive.undo().await;
     service.stop().await;
-    driven.and(undone)
+    match lab.failure() {
+        Some(reason) => Err(Failure::Broken(reason)),
+        None => driven.and(undone),
+    }
 }
 
 fn plan(job: &Job) -> Plan {
@@ -234,9 +237,7 @@ impl Drive<'_> {
             Step::Expect(Expectation::Traffic(scenario::Traffic::NoneInClear)) => {
                 self.traffic.everywhere(self.lab, self.cell, Expected::NotInClear).await
             }
-            Step::Exchange { between, packets } => {
-                self.traffic.between(self.lab, self.cell, between, *packets).await
-            }
+            Step::Exchange { between, packets } => self.traffic.between(self.lab, self.cell, between, *packets).await,
             Step::Hold(duration) => self.hold(*duration).await,
         }
     }

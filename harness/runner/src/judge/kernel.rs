@@ -101,9 +101,7 @@ fn lives(steps: &[Step]) -> BTreeMap<(&str, &str), Life> {
 
 /// How many SAs two machines shared, in the direction that had fewer.
 fn each_way(observation: &Observation, one: &str, other: &str) -> u64 {
-    let of = |machine: &str| -> Vec<&SaSummary> {
-        observation.sas.iter().filter(|sa| sa.machine == machine).collect()
-    };
+    let of = |machine: &str| -> Vec<&SaSummary> { observation.sas.iter().filter(|sa| sa.machine == machine).collect() };
     let theirs = of(other);
     let mut ways: HashMap<_, u64> = HashMap::new();
     for sa in of(one) {
