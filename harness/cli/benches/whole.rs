@@ -13,8 +13,8 @@ use std::{
 
 /// How often each command is measured; the median counts.
 const ROUNDS: usize = 5;
-/// How often a process's memory is looked at while it runs.
-const LOOK: Duration = Duration::from_millis(5);
+/// How often memory is looked at while a command runs.
+const LOOK: Duration = Duration::from_millis(20);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tunnelproof");
 
@@ -75,24 +75,41 @@ fn measure(figure: &Figure) -> io::Result<(f64, f64)> {
     Ok((took, memory))
 }
 
-/// The largest resident size, in MiB, that a direct child of the program had before the program ended.
+/// The most memory, in MiB, that one guest had before the program ended: its kernel and the processes in it, what
+/// they share counted once (`Pss` in proc_pid_smaps(5)).
 fn watch(program: &mut Child) -> io::Result<f64> {
     let mut most: f64 = 0.0;
     while program.try_wait()?.is_none() {
-        let children = format!("/proc/{0}/task/{0}/children", program.id());
-        let tasks = format!("/proc/{}/task", program.id());
-        let mut guests = fs::read_to_string(children).unwrap_or_default();
-        // A guest is the child of the thread that started it.
-        for task in fs::read_dir(tasks).into_iter().flatten().flatten() {
-            guests.push_str(&fs::read_to_string(task.path().join("children")).unwrap_or_default());
-        }
-        for guest in guests.split_whitespace() {
-            let status = fs::read_to_string(format!("/proc/{guest}/status")).unwrap_or_default();
-            let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kib = peak.and_then(|text| text.trim().trim_end_matches(" kB").parse::<f64>().ok());
-            most = most.max(kib.unwrap_or(0.0) / 1024.0);
+        let parents = parents();
+        let children = |of: u32| parents.iter().filter(move |(_, parent)| *parent == of).map(|(pid, _)| *pid);
+        // Below the program stands a keeper for each guest.
+        for keeper in children(program.id()) {
+            let mut family: Vec<u32> = vec![keeper];
+            let mut next = 0;
+            while let Some(&member) = family.get(next) {
+                family.extend(children(member));
+                next += 1;
+            }
+            most = most.max(family.into_iter().filter_map(share).sum());
         }
         thread::sleep(LOOK);
     }
     Ok(most)
+}
+
+/// Every process and its parent.
+fn parents() -> Vec<(u32, u32)> {
+    let entry = |folder: &Path| {
+        // proc_pid_stat(5): after the name in brackets come the state and the parent.
+        let stat = fs::read_to_string(folder.join("stat")).ok()?;
+        let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+        Some((folder.file_name()?.to_str()?.parse().ok()?, parent))
+    };
+    fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|found| entry(&found.path())).collect()
+}
+
+fn share(pid: u32) -> Option<f64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
 }

@@ -92,7 +92,9 @@ fn fresh(parent: &Path) -> Result<PathBuf, Failure> {
         match std::fs::create_dir(&path) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             made => {
-                return made.map(|()| path.clone()).map_err(|e| Failure::Laboratory(format!("{}: {e}", path.display())));
+                return made
+                    .map(|()| path.clone())
+                    .map_err(|e| Failure::Laboratory(format!("{}: {e}", path.display())));
             }
         }
     }

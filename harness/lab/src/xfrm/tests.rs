@@ -286,6 +286,7 @@ fn order(kind: u16, body: &[u8]) -> io::Result<()> {
 }
 
 #[test]
+#[ignore = "runs in a guest: see tests/in-guest"]
 fn this_kernel_tells_policies_and_hides_reserved_spis() {
     in_a_worker(async {
         let machine = Machine::new("router", None).await.unwrap();
@@ -322,13 +323,11 @@ fn order_deletion(spi: u32) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "runs in a guest: see tests/in-guest"]
 fn this_kernel_makes_sas_and_the_log_keeps_them() {
     in_a_worker(async {
         let machine = Machine::new("router", None).await.unwrap();
-        if let Err(e) = ask(&machine, NEW_SA, order_sa(1, aes_sha1())).await {
-            eprintln!("skipped: this kernel makes no ESP SA: {e}");
-            return;
-        }
+        ask(&machine, NEW_SA, order_sa(1, aes_sha1())).await.unwrap();
         let log = SaLog::start(&machine).await.unwrap();
         let triple = [vec![cipher("cbc(des3_ede)", 24)], hmac("hmac(md5)", 16, 96).to_vec()].concat();
         ask(&machine, NEW_SA, order_sa(2, triple)).await.unwrap();
@@ -358,13 +357,11 @@ fn this_kernel_makes_sas_and_the_log_keeps_them() {
 }
 
 #[test]
+#[ignore = "runs in a guest: see tests/in-guest"]
 fn lost_notifications_are_said_and_repaired() {
     in_a_worker(async {
         let machine = Machine::new("router", None).await.unwrap();
-        if let Err(e) = ask(&machine, NEW_SA, order_sa(1, aes_sha1())).await {
-            eprintln!("skipped: this kernel makes no ESP SA: {e}");
-            return;
-        }
+        ask(&machine, NEW_SA, order_sa(1, aes_sha1())).await.unwrap();
         let log = SaLog::with_buffer(&machine, 4096).await.unwrap();
         let burst = || -> io::Result<()> {
             (2..200).try_for_each(|spi| order(NEW_SA, &order_sa(spi, aes_sha1())))?;
