@@ -3,6 +3,8 @@
 
 mod kernel;
 mod packets;
+#[cfg(test)]
+mod tests;
 
 use policy::{Policy, Prediction};
 use scenario::{Cell, Expectation, Step};

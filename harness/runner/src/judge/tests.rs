@@ -1,0 +1,196 @@
+//! Every check can fail: evidence of a tunnel that is as it should be, and one defect at a time in it.
+#![allow(clippy::unwrap_used)]
+
+use std::net::Ipv4Addr;
+
+use policy::{Encryption, Group, Hash};
+use wire::audit::{
+    ChosenTransform, Code, Expected, Finding, FlowAccount, Negotiation, PointAccount, ProbeSent, SaAccount, SaKeys,
+    Side,
+};
+
+use super::*;
+use crate::record::{SaSummary, StateChange, StepRecord};
+
+const ROUTER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+const CUSTOMER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
+const GUEST: Ipv4Addr = Ipv4Addr::new(10, 10, 1, 10);
+const HOST: Ipv4Addr = Ipv4Addr::new(172, 16, 10, 10);
+
+const SCENARIO: &str = "
+scenario: one tunnel
+cloud: { vpcs: { main: { cidr: 10.10.0.0/16, tiers: { web: 10.10.1.0/24 } } } }
+customers: { branch: { subnets: [172.16.10.0/24], psk: '123123' } }
+policy: { ike: 3des-md5;modp1536, esp: 3des-md5, dpd: true }
+steps:
+  - connect: { vpc: main, customer: branch }
+  - expect: { connection: Connected, within: 60s }
+  - exchange: { between: [main, branch], packets: 1 }
+  - hold: 1h
+  - disconnect: { vpc: main, customer: branch }
+";
+
+/// Everything that is judged, owned.
+struct Case {
+    cell: Cell,
+    prediction: Prediction,
+    observation: Observation,
+    facts: Facts,
+    account: Account,
+}
+
+impl Case {
+    /// Two generations of SAs, and a probe each way.
+    fn right() -> Self {
+        let cell = scenario::parse("one.yaml", SCENARIO).unwrap().cells().remove(0);
+        let mut case = Self {
+            prediction: predict(&cell.policy),
+            observation: Observation::default(),
+            facts: Facts::default(),
+            account: Account::default(),
+            cell,
+        };
+        for number in 0..case.cell.steps.len() + 2 {
+            let (text, outcome) = (format!("step {number}"), "done".to_owned());
+            case.observation.steps.push(StepRecord { text, outcome, ok: true, begin_ms: 0, end_ms: 0 });
+        }
+        for state in ["Connected", "deleted"] {
+            let (connection, state) = ("main -> branch".to_owned(), state.to_owned());
+            case.observation.states.push(StateChange { at_ms: 0, connection, state });
+        }
+        for (generation, packets) in [(1, 1), (2, 0)] {
+            case.sa(generation, ROUTER, CUSTOMER, packets);
+            case.sa(generation + 10, CUSTOMER, ROUTER, packets);
+        }
+        case.flow(GUEST, HOST);
+        case.flow(HOST, GUEST);
+        case.account.negotiations.push(negotiation());
+        let classes = [("esp".to_owned(), 2), ("isakmp".to_owned(), 9)].into();
+        case.account.points.push(PointAccount { name: "internet".into(), side: Side::Internet, classes });
+        case.account.frames = 11;
+        case
+    }
+
+    fn sa(&mut self, spi: u32, source: Ipv4Addr, destination: Ipv4Addr, packets: u64) {
+        for machine in ["router-main", "gateway-branch"] {
+            self.observation.sas.push(SaSummary {
+                machine: machine.into(),
+                spi,
+                source,
+                destination,
+                suite: "3des-md5".into(),
+                added_ms: 0,
+                deleted_ms: Some(3_000_000),
+                packets,
+                bytes: 92 * packets,
+            });
+        }
+        let (encryption, integrity) = (Encryption::TripleDes, Hash::Md5);
+        let (encryption_key, integrity_key) = ("00".repeat(24), "00".repeat(16));
+        self.facts.sas.push(SaKeys { spi, source, destination, encryption, encryption_key, integrity, integrity_key });
+        if packets > 0 {
+            self.account.sas.push(SaAccount {
+                spi,
+                source,
+                destination,
+                encryption,
+                integrity,
+                packets,
+                inner_bytes: 92 * packets,
+                verified: packets,
+                first_sequence: 1,
+                last_sequence: 1,
+                first_seen_ns: 0,
+                last_seen_ns: 0,
+            });
+        }
+    }
+
+    fn flow(&mut self, source: Ipv4Addr, destination: Ipv4Addr) {
+        let expected = Expected::Delivered;
+        self.facts.probes.push(ProbeSent { exchange: 1, source, destination, sequence: 1, expected });
+        let flow = FlowAccount { exchange: 1, source, destination, sent: 1, protected: 1, received: 1 };
+        self.account.flows.push(flow);
+    }
+
+    fn judged(&self) -> Judgement {
+        let Self { cell, prediction, observation, facts, account } = self;
+        judge(&Evidence { cell, prediction, observation, facts, account })
+    }
+}
+
+fn negotiation() -> Negotiation {
+    Negotiation {
+        initiator: ROUTER,
+        responder: CUSTOMER,
+        cookies: ["01".repeat(8), "02".repeat(8)],
+        exchange: "main mode".into(),
+        answer_frame: Some(2),
+        chosen: Some(ChosenTransform {
+            encryption: Some(Encryption::TripleDes),
+            hash: Some(Hash::Md5),
+            group: Some(Group::Modp1536),
+            pre_shared_key: true,
+            lifetime_seconds: Some(86_400),
+            text: "3DES-CBC".into(),
+        }),
+        offered: 1,
+        vendor_ids: vec!["DPD (RFC 3706)".into()],
+        quick_modes: 2,
+    }
+}
+
+#[test]
+fn a_tunnel_that_is_as_it_should_be_is_proven() {
+    let judgement = Case::right().judged();
+    assert_eq!(judgement.verdict, Verdict::Proven, "{}", judgement.reason);
+    assert_eq!(judgement.checks.len(), 12);
+    let negotiated = judgement.negotiated.unwrap();
+    assert_eq!((negotiated.ike.as_str(), negotiated.esp.as_str()), ("3des-md5;modp1536", "3des-md5"));
+}
+
+#[test]
+fn each_defect_refutes_by_the_check_that_is_there_for_it() {
+    type Plant = fn(&mut Case);
+    let defects: [(&str, Plant); 19] = [
+        ("steps", |case| case.observation.steps[3].ok = false),
+        ("steps", |case| drop(case.observation.steps.pop())),
+        ("prediction", |case| case.facts.sas.clear()),
+        ("api-state", |case| case.observation.states[0].state = "Error".into()),
+        ("api-state", |case| case.observation.states.clear()),
+        ("phase-1", |case| case.account.negotiations[0].exchange = "aggressive mode".into()),
+        ("phase-1", |case| case.account.negotiations[0].chosen.as_mut().unwrap().group = Some(Group::Modp1024)),
+        ("phase-1", |case| case.account.negotiations[0].chosen.as_mut().unwrap().lifetime_seconds = Some(3_600)),
+        ("phase-1", |case| case.account.negotiations.clear()),
+        ("dpd-announced", |case| case.account.negotiations[0].vendor_ids.clear()),
+        ("sa-matches-policy", |case| case.observation.sas[0].suite = "aes128-md5".into()),
+        ("sa-matches-policy", |case| case.observation.strange_sas.push("an AH SA".into())),
+        ("sas-watched", |case| case.observation.gaps.push("notifications were lost".into())),
+        ("sas-watched", |case| drop(case.observation.sas.pop())),
+        ("rekeyed", |case| case.observation.sas[0].deleted_ms = Some(3_700_000)),
+        ("kernel-counters", |case| case.observation.sas[0].packets += 1),
+        ("probes", |case| case.account.flows[1].received = 0),
+        ("clear-text", |case| {
+            let code = Code::ClearText.name().to_owned();
+            case.account.findings.push(Finding { code, frame: Some(7), text: "in clear".into() });
+        }),
+        ("nothing-left-over", |case| case.account.frames += 1),
+    ];
+    for (code, plant) in defects {
+        let mut case = Case::right();
+        plant(&mut case);
+        let judgement = case.judged();
+        let failed: Vec<_> = judgement.checks.iter().filter(|check| !check.holds).map(|check| &check.code).collect();
+        assert_eq!(judgement.verdict, Verdict::Refuted, "{code}");
+        assert!(failed.iter().any(|failed| *failed == code), "{code}: {failed:?}");
+    }
+}
+
+#[test]
+fn a_laboratory_that_failed_says_nothing_of_the_tunnel() {
+    let mut case = Case::right();
+    case.observation.broken = Some("pluto did not start".into());
+    case.observation.steps[0].ok = false;
+    let judgement = case.judged();
+    assert_eq!((judgement.verdict, judgement.reason.as_str()), (Verdict::Broken, "pluto did not start"));
+}
