@@ -65,6 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         credentials: Credentials { api_key, secret_key },
         store: arguments.next().map_or(StoreLocation::Memory, |path| StoreLocation::File(path.into())),
         router_check_interval: Config::ROUTER_CHECK_INTERVAL,
+        log: None,
     };
     let listener = tokio::net::TcpListener::bind(&listen).await?;
     let service = Service::start(config, Arc::new(Believer), listener).await?;

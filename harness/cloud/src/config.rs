@@ -2,7 +2,7 @@
 
 use std::{fmt, net::Ipv4Addr, path::PathBuf, time::Duration};
 
-use crate::Profile;
+use crate::{Log, Profile};
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -13,6 +13,8 @@ pub struct Config {
     pub store: StoreLocation,
     /// CloudStack's `router.check.interval`; zero turns the monitor off.
     pub router_check_interval: Duration,
+    /// Where every step and every change of state is reported as well.
+    pub log: Option<Log>,
 }
 
 impl Config {
@@ -20,7 +22,7 @@ impl Config {
     pub const ROUTER_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 }
 
-/// The keys that requests are signed with.
+/// The keys that requests are signed with; in [`Config`], those of the root administrator.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     pub api_key: String,

@@ -17,6 +17,7 @@ mod client;
 mod command;
 mod config;
 mod error;
+mod log;
 mod profile;
 pub mod router;
 mod rule;
@@ -30,8 +31,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use client::{Call, Client, ClientError};
 pub use config::{Config, Credentials, StoreLocation};
 pub use error::CloudError;
+pub use log::{Level, Log, LogLine};
 pub use profile::Profile;
-pub use router::{Fabric, Router, RouterError, RouterPlan, Tier, Tunnel, TunnelStatus};
+pub use router::{Fabric, IkeVersion, Router, RouterError, RouterPlan, Tier, Tunnel, TunnelStatus, Usage};
 pub use server::Service;
 pub use state::State;
 

@@ -143,6 +143,10 @@ fn plan(cloud: &Cloud, id: i64) -> Result<Plan, Failure> {
         policy,
         key: data.psk,
         passive: connection.passive,
+        wait: true,
+        ike: crate::IkeVersion::V1,
+        force_encapsulation: false,
+        split: false,
     });
     Ok(Plan { router: cloud.router(vpc.id), tunnel: tunnel.map_err(RouterError::Failed) })
 }

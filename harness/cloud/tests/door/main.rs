@@ -30,6 +30,7 @@ fn config(store: StoreLocation) -> Config {
         credentials: credentials(),
         store,
         router_check_interval: Config::ROUTER_CHECK_INTERVAL,
+        log: None,
     }
 }
 

@@ -144,6 +144,7 @@ async fn serve(lab: &Arc<Lab>, public_addresses: Vec<std::net::Ipv4Addr>) -> Res
         credentials: credentials(),
         store: StoreLocation::Memory,
         router_check_interval: Config::ROUTER_CHECK_INTERVAL,
+        log: None,
     };
     let fabric = Arc::new(Deployment(Arc::clone(lab)));
     Service::start(config, fabric, listener).await.map_err(|e| Failure::Broken(e.to_string()))
