@@ -40,6 +40,7 @@ pub trait Router: Send + Sync + 'static {
     /// Takes the tunnel down and forgets it. Nothing to do is success.
     fn remove(&self, connection: Uuid) -> Future<'_, ()>;
 
+    /// A tunnel that the router does not know is down.
     fn status(&self, connection: Uuid) -> Future<'_, TunnelStatus>;
 
     /// Bytes of inner IP packets, headers included, that the connection has carried since its tunnel

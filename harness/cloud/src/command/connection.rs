@@ -4,23 +4,33 @@ use rusqlite::Connection as Db;
 use serde_json::{Value, json};
 
 use super::{
-    Action, Answer, Call, Command, Event, Kind, Parameter, Result, Type, customer_gateway::add_description, no_vpc,
-    vpc::add_owner,
+    Action, Answer, Call, Command, Event, Kind, Parameter, Result, Type,
+    account::add_owner,
+    customer_gateway::{add_description, named},
+    vpn_gateway::rename,
 };
 use crate::{
+    profile::{Release, fill},
     rule::network,
     server::{Failure, tunnels},
-    state::State,
-    store::{Entity, api_time, connection, customer_gateway, vpc, vpn_gateway},
+    state::{State, Trigger},
+    store::{
+        Entity, api_time, connection,
+        customer_gateway::{self, CustomerGateway},
+        vpc,
+        vpn_gateway::{self, VpnGateway},
+    },
 };
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "createVpnConnection",
+        about: "Connects a VPN gateway with a customer gateway",
         parameters: &[
             Parameter::required("s2svpngatewayid", Type::Id(Entity::VpnGateway)),
             Parameter::required("s2scustomergatewayid", Type::Id(Entity::CustomerGateway)),
-            Parameter::optional("passive", Type::Bool),
+            Parameter::optional("passive", Type::Bool).since(Release::V4_22),
+            Parameter::optional("fordisplay", Type::Bool).since(Release::V4_22).for_root(),
         ],
         action: Action::Create {
             kind: |_| Kind::CreateThenJob,
@@ -33,36 +43,56 @@ pub(super) const COMMANDS: &[Command] = &[
             call.cloud.store.transaction(|db| Ok(vpn_gateway::find(db, id)?.map(|gateway| gateway.vpc)))
         },
         event: Some(Event { kind: "VPN.S2S.CONNECTION.CREATE", description: "starting s2s vpn connection" }),
+        ..VPN
     },
     Command {
         name: "deleteVpnConnection",
+        about: "Takes a VPN connection down and deletes it",
         parameters: &[Parameter::required("id", Type::Id(Entity::Connection))],
         action: Action::Job(|call| Box::pin(delete(call))),
-        vpc: vpc_of,
         event: Some(Event { kind: "VPN.S2S.CONNECTION.DELETE", description: "deleting s2s vpn connection" }),
+        ..VPN
     },
     Command {
         name: "resetVpnConnection",
+        about: "Takes a VPN connection down and begins it again",
         parameters: &[
             Parameter::required("id", Type::Id(Entity::Connection)),
             Parameter::optional("account", Type::Text).field("accountName"),
             Parameter::optional("domainid", Type::Id(Entity::Domain)),
         ],
         action: Action::Job(|call| Box::pin(reset(call))),
-        vpc: vpc_of,
         event: Some(Event { kind: "VPN.S2S.CONNECTION.RESET", description: "reseting s2s vpn connection" }),
+        ..VPN
+    },
+    Command {
+        name: "updateVpnConnection",
+        since: Release::V4_22,
+        about: "Changes the id of a VPN connection, and whether it is shown",
+        parameters: &[
+            Parameter::required("id", Type::Id(Entity::Connection)),
+            Parameter::optional("fordisplay", Type::Bool).for_root(),
+            Parameter::optional("customid", Type::Text).for_root(),
+        ],
+        action: Action::Job(|call| Box::pin(async move { update(&call) })),
+        // CloudStack's own words.
+        event: Some(Event { kind: "VPN.S2S.CONNECTION.UPDATE", description: "creating s2s vpn gateway" }),
+        ..VPN
     },
     Command {
         name: "listVpnConnections",
+        about: "Lists VPN connections",
         parameters: &[
             Parameter::optional("id", Type::Id(Entity::Connection)),
             Parameter::optional("vpcid", Type::Id(Entity::Vpc)),
+            Parameter::optional("fordisplay", Type::Bool).since(Release::V4_22).for_root(),
         ],
         action: Action::List { object: "vpnconnection", rows: list },
-        vpc: no_vpc,
-        event: None,
+        ..VPN
     },
 ];
+
+const VPN: Command = Command { area: "user.vpn", vpc: vpc_of, ..Command::BASE };
 
 fn vpc_of(call: &Call, _: Option<i64>) -> Result<Option<i64>> {
     let id = call.arguments.need_id("id")?;
@@ -72,37 +102,33 @@ fn vpc_of(call: &Call, _: Option<i64>) -> Result<Option<i64>> {
 fn create(call: &Call) -> Result<i64> {
     let customer = call.arguments.need_id("s2scustomergatewayid")?;
     let gateway = call.arguments.need_id("s2svpngatewayid")?;
-    let passive = call.cloud.rules.passive && call.arguments.flag("passive").unwrap_or(false);
+    let texts = &call.cloud.rules.texts;
     call.cloud.store.transaction(|db| {
-        let customer = customer_gateway::find(db, customer)?.ok_or_else(|| {
-            Failure::invalid(format!("Unable to found specified Site to Site VPN customer gateway {customer} !"))
-        })?;
-        let gateway = vpn_gateway::find(db, gateway)?.ok_or_else(|| {
-            Failure::invalid(format!("Unable to found specified Site to Site VPN gateway {gateway} !"))
-        })?;
+        let unknown = || Failure::invalid(fill(texts.connect_no_customer_gateway, &[&customer]));
+        let customer = customer_gateway::find(db, customer)?.ok_or_else(unknown)?;
+        let unknown = || Failure::invalid(fill(texts.connect_no_vpn_gateway, &[&gateway]));
+        let gateway = vpn_gateway::find(db, gateway)?.ok_or_else(unknown)?;
         check_pair(call, db, &customer, &gateway)?;
-        check_networks(call, db, &customer, &gateway)?;
-        Ok(connection::insert(db, gateway.id, customer.id, passive, gateway.owner)?)
+        check_networks(call, db, &customer, &gateway, None)?;
+        let new = connection::New {
+            vpn_gateway: gateway.id,
+            customer_gateway: customer.id,
+            passive: call.arguments.flag("passive").unwrap_or(false),
+            display: call.arguments.flag("fordisplay").unwrap_or(true),
+        };
+        Ok(connection::insert(db, &new, gateway.owner)?)
     })
 }
 
-fn check_pair(
-    call: &Call,
-    db: &Db,
-    customer: &customer_gateway::CustomerGateway,
-    gateway: &vpn_gateway::VpnGateway,
-) -> Result<()> {
+fn check_pair(call: &Call, db: &Db, customer: &CustomerGateway, gateway: &VpnGateway) -> Result<()> {
+    let texts = &call.cloud.rules.texts;
     if customer.owner != gateway.owner {
-        return Err(Failure::invalid(
-            "VPN connection can only be esitablished between same account's VPN gateway and customer gateway!",
-        ));
+        return Err(Failure::invalid(texts.other_account));
     }
     let used = connection::of_customer_gateway(db, customer.id)?;
     if used.iter().any(|connection| connection.vpn_gateway == gateway.id) {
-        return Err(Failure::invalid(format!(
-            "The vpn connection with customer gateway id {} or vpn gateway id {} already existed!",
-            customer.id, gateway.id
-        )));
+        let other = (texts.object)("Site2SiteVpnGateway", gateway.id, &gateway.uuid.to_string(), None);
+        return Err(Failure::invalid(fill(texts.pair_exists, &[&named(call, customer), &other])));
     }
     if call.cloud.rules.one_connection_per_customer_gateway && !used.is_empty() {
         return Err(Failure::invalid(format!(
@@ -113,21 +139,22 @@ fn check_pair(
     Ok(())
 }
 
-fn check_networks(
+/// What a customer gateway's networks must not overlap; `itself` is the connection that is there already.
+pub(super) fn check_networks(
     call: &Call,
     db: &Db,
-    customer: &customer_gateway::CustomerGateway,
-    gateway: &vpn_gateway::VpnGateway,
+    customer: &CustomerGateway,
+    gateway: &VpnGateway,
+    itself: Option<i64>,
 ) -> Result<()> {
     let vpc = vpc::find(db, gateway.vpc)?.ok_or_else(|| Failure::internal("the VPN gateway's VPC is gone"))?;
     let subnets = network::list(&customer.data.cidr_list).unwrap_or_default();
     if let Some(subnet) = subnets.iter().find(|&&subnet| network::overlap(subnet, vpc.cidr)) {
-        return Err(Failure::invalid(format!(
-            "The subnets of customer gateway {}'s subnet {subnet} is overlapped with VPC cidr {}!",
-            customer.id, vpc.cidr
-        )));
+        let text = fill(call.cloud.rules.texts.overlaps_vpc, &[&named(call, customer), &subnet, &vpc.cidr]);
+        return Err(Failure::invalid(text));
     }
-    let others = connection::of_vpn_gateway(db, gateway.id)?;
+    let mut others = connection::of_vpn_gateway(db, gateway.id)?;
+    others.retain(|other| Some(other.id) != itself);
     let limit = call.cloud.rules.connections_per_vpn_gateway;
     if others.len() >= limit {
         return Err(Failure::invalid(format!(
@@ -155,65 +182,82 @@ async fn start(call: Call, id: i64) -> Result<Answer> {
 }
 
 async fn reset(call: Call) -> Result<Answer> {
-    let id = call.arguments.need_id("id")?;
-    let state = call.cloud.store.transaction(|db| {
+    let (id, cloud) = (call.arguments.need_id("id")?, &call.cloud);
+    let state = cloud.store.transaction(|db| {
         call.owner(db)?;
-        let connection = connection::find(db, id)?;
         let unknown = || Failure::invalid(format!("Fail to find site to site VPN connection {id} to reset!"));
-        connection.map(|connection| connection.state).ok_or_else(unknown)
+        connection::find(db, id)?.map(|connection| connection.state).ok_or_else(unknown)
     })?;
-    match state {
-        State::Pending => {
-            let text = format!("VPN connection {id} cannot be reseted when state is Pending!");
-            return Err(Failure::invalid(text));
-        }
-        State::Connected | State::Error => tunnels::stop(&call.cloud, id).await?,
-        State::Disconnected => {}
+    if tunnels::transition(cloud, id, Trigger::Reset, "it is reset")?.is_none() {
+        return Err(Failure::invalid(format!("VPN connection {id} cannot be reseted when state is {state}!")));
     }
-    tunnels::start(&call.cloud, id).await?;
+    // Later releases take down whatever there may be.
+    if !cloud.rules.machine.waits() || matches!(state, State::Connected | State::Error) {
+        tunnels::stop(cloud, id).await?;
+    }
+    tunnels::start(cloud, id).await?;
     shown(&call, id)
 }
 
-async fn delete(call: Call) -> Result<Answer> {
+fn update(call: &Call) -> Result<Answer> {
     let id = call.arguments.need_id("id")?;
+    call.cloud.store.transaction(|db| {
+        if connection::find(db, id)?.is_none() {
+            return Err(Failure::invalid(format!("Fail to find site to site VPN connection {id}")));
+        }
+        if let Some(display) = call.arguments.flag("fordisplay") {
+            connection::set_display(db, id, display)?;
+        }
+        rename(call, db, Entity::Connection, id)
+    })?;
+    shown(call, id)
+}
+
+async fn delete(call: Call) -> Result<Answer> {
+    let (id, cloud) = (call.arguments.need_id("id")?, &call.cloud);
     let unknown = || Failure::invalid(format!("Fail to find site to site VPN connection {id} to delete!"));
-    let connection = call.cloud.store.transaction(|db| connection::find(db, id)?.ok_or_else(unknown))?;
+    let connection = cloud.store.transaction(|db| connection::find(db, id)?.ok_or_else(unknown))?;
     match connection.state {
-        State::Connected => tunnels::stop(&call.cloud, id).await?,
+        // The router never had it.
+        State::Pending | State::Removed => {}
+        State::Connected => tunnels::stop(cloud, id).await?,
+        _ if cloud.rules.delete_needs_router => tunnels::stop(cloud, id).await?,
         // CloudStack 4.0 left the configuration of a lost tunnel on the router, where it could come up
         // again; the specification wants the connection destroyed.
         // Of a connection in Error the router may still have what it failed to take down.
-        State::Disconnected | State::Error => tunnels::forget(&call.cloud, &connection).await?,
-        // The router never had it.
-        State::Pending => {}
+        State::Connecting | State::Disconnected | State::Error => tunnels::forget(cloud, &connection).await?,
     }
-    call.cloud.store.transaction(|db| {
-        Entity::Connection.remove(db, id)?;
-        Ok(Answer::Success)
-    })
+    let changed = cloud.store.transaction(|db| tunnels::drop_row(cloud, db, id))?;
+    tunnels::tell(cloud, changed.as_ref());
+    Ok(Answer::Success)
 }
 
 fn shown(call: &Call, id: i64) -> Result<Answer> {
     call.cloud.store.transaction(|db| match connection::find(db, id)? {
-        Some(connection) => Ok(Answer::Object("vpnconnection", view(db, &connection)?)),
+        Some(connection) => Ok(Answer::Object("vpnconnection", view(call, db, &connection)?)),
         None => Err(Failure::internal("Failed to find the VPN connection")),
     })
 }
 
 fn list(call: &Call) -> Result<Vec<Value>> {
     call.cloud.store.transaction(|db| {
+        let scope = call.scope(db)?;
         let mut views = Vec::new();
         for connection in connection::list(db)? {
             let vpc = connection::vpc(db, connection.id)?;
-            if call.is("id", connection.id) && call.arguments.id("vpcid").is_none_or(|wanted| vpc == Some(wanted)) {
-                views.push(view(db, &connection)?);
+            if scope.shows(connection.owner)
+                && call.is("id", connection.id)
+                && call.arguments.id("vpcid").is_none_or(|wanted| vpc == Some(wanted))
+                && call.arguments.flag("fordisplay").is_none_or(|wanted| wanted == connection.display)
+            {
+                views.push(view(call, db, &connection)?);
             }
         }
         Ok(views)
     })
 }
 
-fn view(db: &Db, connection: &connection::Connection) -> Result<Value> {
+fn view(call: &Call, db: &Db, connection: &connection::Connection) -> Result<Value> {
     let mut view = json!({
         "id": connection.uuid.to_string(),
         "s2svpngatewayid": Entity::VpnGateway.uuid(db, connection.vpn_gateway)?.to_string(),
@@ -226,8 +270,11 @@ fn view(db: &Db, connection: &connection::Connection) -> Result<Value> {
         view["publicip"] = json!(vpc::address(db, gateway.address)?.to_string());
     }
     if let Some(customer) = customer_gateway::find(db, connection.customer_gateway)? {
-        add_description(&mut view, &customer.data);
+        add_description(call, &mut view, &customer.data);
     }
-    add_owner(db, &mut view, connection.owner)?;
+    if call.is_since(Release::V4_22) && call.caller.is_root() {
+        view["fordisplay"] = json!(connection.display);
+    }
+    add_owner(call, db, &mut view, connection.owner)?;
     Ok(view)
 }

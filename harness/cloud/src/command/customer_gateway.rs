@@ -1,124 +1,226 @@
 //! Customer gateways: what an owner says of the far end. Nothing of it is tried out.
 
-use std::net::Ipv4Addr;
-
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Action, Answer, Call, Command, Event, Parameter, Result, Type, no_vpc, vpc::add_owner};
+use super::{Action, Answer, Call, Command, Event, Parameter, Result, Type, account::add_owner, connection as links};
 use crate::{
+    profile::{Release, fill},
     rule::{
+        host::Host,
         network,
         policy::{Answer as Judgement, Phase},
     },
-    server::Failure,
-    store::{Entity, connection, customer_gateway},
+    server::{Failure, tunnels},
+    state::State,
+    store::{
+        Entity, account, connection,
+        customer_gateway::{self, CustomerGateway, New},
+        vpn_gateway,
+    },
 };
 
 /// The most a lifetime may be, in seconds; there is no least.
 const MAX_LIFETIME: i64 = 86_400;
 
+const CREATE: &[Parameter] = &[
+    Parameter::optional("name", Type::Text),
+    Parameter::required("gateway", Type::Text).field("gatewayIp"),
+    Parameter::required("cidrlist", Type::Text).field("guestCidrList"),
+    Parameter::required("ipsecpsk", Type::Secret).field("ipsecPsk"),
+    Parameter::required("ikepolicy", Type::Text).field("ikePolicy"),
+    Parameter::required("esppolicy", Type::Text).field("espPolicy"),
+    Parameter::optional("ikelifetime", Type::Long),
+    Parameter::optional("esplifetime", Type::Long),
+    Parameter::optional("dpd", Type::Bool),
+    Parameter::optional("account", Type::Text).field("accountName"),
+    Parameter::optional("domainid", Type::Id(Entity::Domain)),
+    Parameter::optional("projectid", Type::Project).since(Release::V4_22),
+    Parameter::optional("forceencap", Type::Bool).since(Release::V4_22),
+    Parameter::optional("splitconnections", Type::Bool).since(Release::V4_22),
+    Parameter::optional("ikeversion", Type::Text).since(Release::V4_22).not_empty(),
+];
+
+/// The same, needed in the same way: an update replaces everything.
+const UPDATE: &[Parameter] = &{
+    let mut all = [const { Parameter::required("id", Type::Id(Entity::CustomerGateway)) }; CREATE.len()];
+    let (mut to, mut from) = (1, 0);
+    while from < CREATE.len() {
+        if !matches!(CREATE[from].kind, Type::Project) {
+            all[to] = CREATE[from];
+            to += 1;
+        }
+        from += 1;
+    }
+    all
+};
+
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "createVpnCustomerGateway",
-        parameters: &[
-            Parameter::optional("name", Type::Text),
-            Parameter::required("gateway", Type::Text).field("gatewayIp"),
-            Parameter::required("cidrlist", Type::Text).field("guestCidrList"),
-            Parameter::required("ipsecpsk", Type::Secret).field("ipsecPsk"),
-            Parameter::required("ikepolicy", Type::Text).field("ikePolicy"),
-            Parameter::required("esppolicy", Type::Text).field("espPolicy"),
-            Parameter::optional("ikelifetime", Type::Long),
-            Parameter::optional("esplifetime", Type::Long),
-            Parameter::optional("dpd", Type::Bool),
-            Parameter::optional("account", Type::Text).field("accountName"),
-            Parameter::optional("domainid", Type::Id(Entity::Domain)),
-        ],
+        about: "Describes the far end of VPN connections",
+        parameters: CREATE,
         action: Action::Create {
-            kind: |cloud| cloud.rules.create_customer_gateway,
+            kind: |rules| rules.create_customer_gateway,
             entity: Entity::CustomerGateway,
             row: create,
-            work: |call, id| Box::pin(created(call, id)),
+            work: |call, id| Box::pin(async move { shown(&call, id) }),
         },
-        vpc: no_vpc,
         event: Some(Event { kind: "VPN.S2S.CUSTOMER.GATEWAY.CREATE", description: "creating s2s customer gateway" }),
+        ..VPN
+    },
+    Command {
+        name: "updateVpnCustomerGateway",
+        about: "Describes a customer gateway anew, in place of all that was said before",
+        parameters: UPDATE,
+        action: Action::Job(|call| Box::pin(update(call))),
+        event: Some(Event { kind: "VPN.S2S.CUSTOMER.GATEWAY.UPDATE", description: "update s2s vpn customer gateway" }),
+        ..VPN
     },
     Command {
         name: "deleteVpnCustomerGateway",
+        about: "Deletes a customer gateway",
         parameters: &[Parameter::required("id", Type::Id(Entity::CustomerGateway))],
         action: Action::Job(|call| Box::pin(async move { delete(&call) })),
-        vpc: no_vpc,
         event: Some(Event {
             kind: "VPN.S2S.CUSTOMER.GATEWAY.DELETE",
             description: "deleting s2s vpn customer gateway",
         }),
+        ..VPN
     },
     Command {
         name: "listVpnCustomerGateways",
+        about: "Lists customer gateways",
         parameters: &[Parameter::optional("id", Type::Id(Entity::CustomerGateway))],
         action: Action::List { object: "vpncustomergateway", rows: list },
-        vpc: no_vpc,
-        event: None,
+        ..VPN
     },
 ];
 
+const VPN: Command = Command { area: "user.vpn", ..Command::BASE };
+
 fn create(call: &Call) -> Result<i64> {
-    let new = described(call)?;
+    let new = described(call, None)?;
     call.cloud.store.transaction(|db| {
         let owner = call.owner(db)?;
-        let others = customer_gateway::list(db)?;
-        if call.cloud.rules.unique_customer_gateway_ip && others.iter().any(|other| other.data.gateway == new.gateway) {
-            let gateway = new.gateway;
-            return Err(Failure::invalid(format!(
-                "The customer gateway with ip {gateway} already existed in the system!"
-            )));
-        }
-        // CloudStack's database compares names without minding case.
-        let same_name = |other: &customer_gateway::CustomerGateway| {
-            other.owner == owner && other.data.name.to_lowercase() == new.name.to_lowercase()
-        };
-        if others.iter().any(same_name) {
-            return Err(Failure::invalid(format!("The customer gateway with name {} already existed!", new.name)));
-        }
+        check_unique(call, db, &new, owner, None)?;
         check_subnets(call, &new.cidr_list)?;
         Ok(customer_gateway::insert(db, &new, owner)?)
     })
 }
 
+async fn update(call: Call) -> Result<Answer> {
+    let id = call.arguments.need_id("id")?;
+    let cloud = &call.cloud;
+    let used = cloud.store.transaction(|db| {
+        let unknown = || Failure::invalid(format!("Find to find customer gateway with id {id}"));
+        let old = customer_gateway::find(db, id)?.ok_or_else(unknown)?;
+        let used = connection::of_customer_gateway(db, id)?;
+        if cloud.rules.update_only_in_error && used.iter().any(|connection| connection.state != State::Error) {
+            return Err(Failure::invalid("Unable to update customer gateway with connections in non-Error state!"));
+        }
+        let new = described(&call, Some(&old.data))?;
+        check_unique(&call, db, &new, old.owner, Some(id))?;
+        check_subnets(&call, &new.cidr_list)?;
+        // CloudStack lets an update bring about what createVpnConnection refuses.
+        let changed = CustomerGateway { data: new, ..old };
+        for connection in &used {
+            if let Some(gateway) = vpn_gateway::find(db, connection.vpn_gateway)? {
+                links::check_networks(&call, db, &changed, &gateway, Some(connection.id))?;
+            }
+        }
+        customer_gateway::update(db, id, &changed.data)?;
+        Ok(used)
+    })?;
+    if !cloud.rules.update_only_in_error {
+        for connection in used {
+            restart(&call, connection.id).await?;
+        }
+    }
+    shown(&call, id)
+}
+
+/// What goes wrong is in the event log and in the connection's state, and not the update's failure.
+async fn restart(call: &Call, id: i64) -> Result<()> {
+    let cloud = &call.cloud;
+    let Some(vpc) = cloud.store.transaction(|db| connection::vpc(db, id))? else { return Ok(()) };
+    let _turn = cloud.turns.queue(vpc).come().await;
+    let Some(connection) = cloud.store.transaction(|db| connection::find(db, id))? else { return Ok(()) };
+    let stopped = match connection.state {
+        State::Connected | State::Connecting | State::Error => tunnels::stop(cloud, id).await,
+        State::Disconnected => Ok(()),
+        State::Pending | State::Removed => return Ok(()),
+    };
+    if stopped.is_ok() {
+        let _ = tunnels::start(cloud, id).await;
+    }
+    Ok(())
+}
+
 /// What can be judged without looking at other rows, in CloudStack's order.
-fn described(call: &Call) -> Result<customer_gateway::New> {
+fn described(call: &Call, old: Option<&New>) -> Result<New> {
     let (arguments, rules) = (&call.arguments, call.cloud.rules);
+    let texts = &rules.texts;
+    let either = |create, update| if old.is_none() { create } else { update };
     let gateway = arguments.need_text("gateway")?;
-    let gateway: Ipv4Addr =
-        gateway.parse().map_err(|_| Failure::invalid(format!("The customer gateway ip {gateway} is invalid!")))?;
+    let gateway =
+        Host::parse(gateway, rules.gateway_names).ok_or_else(|| Failure::invalid(fill(texts.gateway, &[&gateway])))?;
 
     let cidr_list = arguments.need_text("cidrlist")?;
     let is_good = |networks: &Vec<_>| !rules.private_subnets_only || networks.iter().all(|&n| network::is_private(n));
-    if network::list(cidr_list).filter(is_good).is_none() {
-        return Err(Failure::invalid(format!(
-            "The customer gateway guest cidr list {cidr_list} is invalid guest cidr!"
-        )));
-    }
-    let policy = |phase, name: &str, text: &str| match rules.policy.judge(phase, text) {
+    let Some(networks) = network::list(cidr_list).filter(is_good) else {
+        return Err(Failure::invalid(fill(either(texts.cidr_list, texts.cidr_list_update), &[&cidr_list])));
+    };
+    let cidr_list = match rules.clean_subnets {
+        true => networks.iter().map(|network| network.trunc().to_string()).collect::<Vec<_>>().join(","),
+        false => cidr_list.to_owned(),
+    };
+    let policy = |phase, name: &str, refusal, text: &str| match rules.policy.judge(phase, text) {
         Judgement::Accept => Ok(text.to_owned()),
-        Judgement::Reject => Err(Failure::invalid(format!("The customer gateway {name} policy {text} is invalid!"))),
+        Judgement::Reject => Err(Failure::invalid(fill(refusal, &[&text]))),
         Judgement::Crash => Err(Failure::internal(format!("array index out of bounds in {name} policy {text}"))),
     };
     let lifetime = |name: &str, seconds: i64| match seconds {
         ..=MAX_LIFETIME => Ok(seconds),
         _ => Err(Failure::invalid(format!("The {name} lifetime {seconds} of vpn connection is invalid!"))),
     };
-    Ok(customer_gateway::New {
+    let (ike, esp) =
+        (either(texts.ike_policy, texts.ike_policy_update), either(texts.esp_policy, texts.esp_policy_update));
+    Ok(New {
         name: arguments.text("name").map_or_else(|| format!("VPN-{gateway}"), str::to_owned),
         gateway,
-        cidr_list: cidr_list.to_owned(),
+        cidr_list,
         psk: arguments.need_secret("ipsecpsk")?,
-        ike_policy: policy(Phase::Ike, "IKE", arguments.need_text("ikepolicy")?)?,
-        esp_policy: policy(Phase::Esp, "ESP", arguments.need_text("esppolicy")?)?,
+        ike_policy: policy(Phase::Ike, "IKE", ike, arguments.need_text("ikepolicy")?)?,
+        esp_policy: policy(Phase::Esp, "ESP", esp, arguments.need_text("esppolicy")?)?,
         ike_lifetime: lifetime("IKE", arguments.long("ikelifetime").unwrap_or(86_400))?,
         esp_lifetime: lifetime("ESP", arguments.long("esplifetime").unwrap_or(3_600))?,
         dpd: arguments.flag("dpd").unwrap_or(false),
+        force_encap: arguments.flag("forceencap").unwrap_or(false),
+        // The only thing that an update does not reset.
+        ike_version: match (arguments.text("ikeversion"), old) {
+            (Some(version), _) => version.to_owned(),
+            (None, Some(old)) => old.ike_version.clone(),
+            (None, None) => "ike".to_owned(),
+        },
+        split: arguments.flag("splitconnections").unwrap_or(false),
     })
+}
+
+/// `itself` is the row that is being changed.
+fn check_unique(call: &Call, db: &Connection, new: &New, owner: account::Owner, itself: Option<i64>) -> Result<()> {
+    let others: Vec<_> = customer_gateway::list(db)?.into_iter().filter(|other| Some(other.id) != itself).collect();
+    if call.cloud.rules.unique_customer_gateway_ip && others.iter().any(|other| other.data.gateway == new.gateway) {
+        let gateway = &new.gateway;
+        return Err(Failure::invalid(format!("The customer gateway with ip {gateway} already existed in the system!")));
+    }
+    // CloudStack's database compares names without minding case.
+    let same_name =
+        |other: &CustomerGateway| other.owner == owner && other.data.name.to_lowercase() == new.name.to_lowercase();
+    match others.iter().any(same_name) {
+        true => Err(Failure::invalid(format!("The customer gateway with name {} already existed!", new.name))),
+        false => Ok(()),
+    }
 }
 
 fn check_subnets(call: &Call, cidr_list: &str) -> Result<()> {
@@ -135,45 +237,55 @@ fn check_subnets(call: &Call, cidr_list: &str) -> Result<()> {
     }
 }
 
-async fn created(call: Call, id: i64) -> Result<Answer> {
+fn shown(call: &Call, id: i64) -> Result<Answer> {
     call.cloud.store.transaction(|db| match customer_gateway::find(db, id)? {
-        Some(gateway) => Ok(Answer::Object("vpncustomergateway", view(db, &gateway)?)),
-        None => Err(Failure::internal("Failed to create customer VPN gateway")),
+        Some(gateway) => Ok(Answer::Object("vpncustomergateway", view(call, db, &gateway)?)),
+        None => Err(Failure::internal("Failed to find the customer VPN gateway")),
     })
 }
 
 fn delete(call: &Call) -> Result<Answer> {
     let id = call.arguments.need_id("id")?;
+    let texts = &call.cloud.rules.texts;
     call.cloud.store.transaction(|db| {
-        if customer_gateway::find(db, id)?.is_none() {
-            return Err(Failure::invalid(format!("Fail to find customer gateway with {id} !")));
-        }
+        let unknown = || Failure::invalid(fill(texts.no_customer_gateway, &[&id]));
+        let gateway = customer_gateway::find(db, id)?.ok_or_else(unknown)?;
         if !connection::of_customer_gateway(db, id)?.is_empty() {
-            return Err(Failure::invalid(format!(
-                "Unable to delete VPN customer gateway with id {id} because there is still related VPN connections!"
-            )));
+            return Err(Failure::invalid(fill(texts.customer_gateway_used, &[&named(call, &gateway)])));
         }
         Entity::CustomerGateway.remove(db, id)?;
         Ok(Answer::Success)
     })
 }
 
+/// How texts name it.
+pub(super) fn named(call: &Call, gateway: &CustomerGateway) -> String {
+    let object = call.cloud.rules.texts.object;
+    object("Site2SiteCustomerGateway", gateway.id, &gateway.uuid.to_string(), Some(&gateway.data.name))
+}
+
 fn list(call: &Call) -> Result<Vec<Value>> {
     call.cloud.store.transaction(|db| {
-        let wanted = customer_gateway::list(db)?.into_iter().filter(|gateway| call.is("id", gateway.id));
-        wanted.map(|gateway| view(db, &gateway)).collect()
+        let scope = call.scope(db)?;
+        let wanted = customer_gateway::list(db)?.into_iter().filter(|gateway| {
+            scope.shows(gateway.owner) && call.is("id", gateway.id) && call.mentions(&gateway.data.name)
+        });
+        wanted.map(|gateway| view(call, db, &gateway)).collect()
     })
 }
 
-fn view(db: &Connection, gateway: &customer_gateway::CustomerGateway) -> Result<Value> {
+fn view(call: &Call, db: &Connection, gateway: &CustomerGateway) -> Result<Value> {
     let mut view = json!({ "id": gateway.uuid.to_string(), "name": gateway.data.name });
-    add_description(&mut view, &gateway.data);
-    add_owner(db, &mut view, gateway.owner)?;
+    add_description(call, &mut view, &gateway.data);
+    if call.is_since(Release::V4_22) {
+        view["hasannotations"] = json!(false);
+    }
+    add_owner(call, db, &mut view, gateway.owner)?;
     Ok(view)
 }
 
 /// What connections repeat of their customer gateway; the pre-shared key is its owner's to read.
-pub(super) fn add_description(view: &mut Value, data: &customer_gateway::New) {
+pub(super) fn add_description(call: &Call, view: &mut Value, data: &New) {
     view["gateway"] = json!(data.gateway.to_string());
     view["cidrlist"] = json!(data.cidr_list);
     view["ipsecpsk"] = json!(data.psk.expose());
@@ -183,5 +295,9 @@ pub(super) fn add_description(view: &mut Value, data: &customer_gateway::New) {
     view["esplifetime"] = json!(data.esp_lifetime);
     view["dpd"] = json!(data.dpd);
     // Later than the specification, but clients compare it with what they would send.
-    view["forceencap"] = json!(false);
+    view["forceencap"] = json!(data.force_encap);
+    if call.is_since(Release::V4_22) {
+        view["splitconnections"] = json!(data.split);
+        view["ikeversion"] = json!(data.ike_version);
+    }
 }

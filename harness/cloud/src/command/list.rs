@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Call, Parameter, Result, Type};
-use crate::{
-    server::Failure,
-    store::{Entity, account},
-};
+use crate::{profile::Release, server::Failure, store::Entity};
 
 pub(crate) const COMMON: &[Parameter] = &[
     Parameter::optional("keyword", Type::Text),
@@ -16,6 +13,7 @@ pub(crate) const COMMON: &[Parameter] = &[
     Parameter::optional("domainid", Type::Id(Entity::Domain)),
     Parameter::optional("isrecursive", Type::Bool),
     Parameter::optional("listall", Type::Bool),
+    Parameter::optional("projectid", Type::Project).since(Release::V4_22),
 ];
 
 /// CloudStack's `default.page.size`: also the most that one page may hold.
@@ -23,7 +21,6 @@ const MAX_PAGE: usize = 500;
 
 /// One page of a list. `count` is of the whole list; an empty list has none.
 pub(crate) fn page(call: &Call, object: &str, rows: Vec<Value>) -> Result<Value> {
-    named_account(call)?;
     let count = rows.len();
     let (skip, take) = limits(call.arguments.long("page"), call.arguments.long("pagesize"))?;
     let rows: Vec<_> = rows.into_iter().skip(skip).take(take).collect();
@@ -33,21 +30,6 @@ pub(crate) fn page(call: &Call, object: &str, rows: Vec<Value>) -> Result<Value>
         (true, _) => Ok(json!({})),
         (false, _) => Ok(json!({ "count": count, object: rows })),
     }
-}
-
-/// There is one account so far, so a list of an account that exists is the whole list.
-fn named_account(call: &Call) -> Result<()> {
-    let Some(name) = call.arguments.text("account") else { return Ok(()) };
-    call.cloud.store.transaction(|db| {
-        let domain = call.arguments.id("domainid").unwrap_or(account::ADMIN.domain);
-        match account::find(db, name, domain)? {
-            Some(_) => Ok(()),
-            None => {
-                let domain = Entity::Domain.uuid(db, domain)?;
-                Err(Failure::invalid(format!("could not find account {name} in domain {domain}")))
-            }
-        }
-    })
 }
 
 fn limits(page: Option<i64>, size: Option<i64>) -> Result<(usize, usize)> {

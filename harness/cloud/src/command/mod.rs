@@ -1,12 +1,20 @@
 //! The commands of the API, one file per group, each command one row of a table.
 
+mod access;
+mod account;
 mod argument;
+mod capability;
 mod connection;
 mod customer_gateway;
+mod describe;
+mod domain;
+mod guest;
 mod job;
 mod journal;
 mod list;
 mod network;
+mod router;
+mod usage;
 mod vpc;
 mod vpn_gateway;
 mod zone;
@@ -15,19 +23,29 @@ use std::{pin::Pin, sync::Arc};
 
 use serde_json::{Value, json};
 
-pub(crate) use argument::{Arguments, Parameter, Type};
-pub(crate) use list::{COMMON as LIST_PARAMETERS, page};
+pub(crate) use access::{Access, Caller};
+pub(crate) use account::finish_deletions;
+pub(crate) use argument::{Arguments, Binding, Parameter, Type};
+pub(crate) use list::page;
 
 use crate::{
+    profile::{Release, Rules},
     server::{Cloud, Failure},
     store::Entity,
 };
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+pub(crate) type Refresh = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Answer>> + Send>>;
 
 pub(crate) struct Command {
     pub name: &'static str,
+    /// Where CloudStack keeps its class.
+    pub area: &'static str,
+    pub since: Release,
+    pub access: Access,
+    /// One line for listApis.
+    pub about: &'static str,
     pub parameters: &'static [Parameter],
     pub action: Action,
     /// The VPC, if any, whose router the command works on; the second argument is the row it created.
@@ -44,16 +62,32 @@ pub(crate) enum Action {
         object: &'static str,
         rows: fn(&Call) -> Result<Vec<Value>>,
     },
+    /// A list for which routers are asked first.
+    FreshList {
+        object: &'static str,
+        refresh: fn(Arc<Cloud>) -> Refresh,
+        rows: fn(&Call) -> Result<Vec<Value>>,
+    },
     /// Done while the caller waits.
     Now(fn(Call) -> Work),
     Job(fn(Call) -> Work),
     /// A row, then a job that makes it true. The kind decides whether the row comes before the answer.
     Create {
-        kind: fn(&Cloud) -> Kind,
+        kind: fn(&Rules) -> Kind,
         entity: Entity,
         row: fn(&Call) -> Result<i64>,
         work: fn(Call, i64) -> Work,
     },
+}
+
+impl Action {
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::FreshList { .. })
+    }
+
+    pub(crate) fn is_async(&self) -> bool {
+        matches!(self, Self::Job(_) | Self::Create { .. })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +104,13 @@ pub(crate) struct Event {
     pub description: &'static str,
 }
 
-/// A command and what it was called with.
+/// A command, what it was called with, and by whom.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub cloud: Arc<Cloud>,
     pub command: &'static Command,
     pub arguments: Arc<Arguments>,
+    pub caller: Caller,
 }
 
 /// What a command has to say.
@@ -84,36 +119,60 @@ pub(crate) enum Answer {
     Success,
     /// The answer has no object in it: its fields are the answer's own.
     Fields(Value),
+    /// A job that has no result, although it succeeded.
+    Nothing,
 }
 
 impl Answer {
-    pub(crate) fn into_json(self) -> Value {
+    /// None if there is nothing to say.
+    pub(crate) fn into_json(self) -> Option<Value> {
         match self {
-            Self::Object(key, value) => json!({ key: value }),
-            Self::Success => json!({ "success": true }),
-            Self::Fields(value) => value,
+            Self::Object(key, value) => Some(json!({ key: value })),
+            Self::Success => Some(json!({ "success": true })),
+            Self::Fields(value) => Some(value),
+            Self::Nothing => None,
         }
     }
 }
 
-const ALL: [&[Command]; 8] = [
+const ALL: [&[Command]; 15] = [
     zone::COMMANDS,
+    account::COMMANDS,
+    domain::COMMANDS,
     vpc::COMMANDS,
     network::COMMANDS,
+    guest::COMMANDS,
+    router::COMMANDS,
     customer_gateway::COMMANDS,
     vpn_gateway::COMMANDS,
     connection::COMMANDS,
     job::COMMANDS,
     journal::COMMANDS,
+    usage::COMMANDS,
+    capability::COMMANDS,
+    network::ADDRESSES,
 ];
 
 impl Command {
-    pub(crate) fn all() -> impl Iterator<Item = &'static Self> {
-        ALL.into_iter().flatten()
+    /// What most commands are: for everyone, since the beginning, without a router.
+    const BASE: Self = Self {
+        name: "",
+        area: "",
+        since: Release::V4_0,
+        access: Access::Everyone,
+        about: "",
+        parameters: &[],
+        action: Action::Read(|_| Ok(Answer::Nothing)),
+        vpc: no_vpc,
+        event: None,
+    };
+
+    pub(crate) fn all(release: Release) -> impl Iterator<Item = &'static Self> {
+        ALL.into_iter().flatten().filter(move |command| command.since <= release)
     }
 
-    pub(crate) fn find(name: &str) -> Option<&'static Self> {
-        Self::all().find(|command| command.name == name)
+    pub(crate) fn find(release: Release, name: &str) -> Option<&'static Self> {
+        Self::all(release).find(|command| command.name == name)
     }
 
     /// The command's name in texts and, with `response` after it, around its answer.
@@ -122,9 +181,16 @@ impl Command {
     }
 
     /// The Java class that CloudStack has for it.
-    pub(crate) fn class(&self, package: &str) -> String {
+    pub(crate) fn class(&self, rules: &Rules) -> String {
         let (first, rest) = self.name.split_at(1);
-        format!("{package}.{}{rest}Cmd", first.to_ascii_uppercase())
+        format!("{}.{}{rest}Cmd", (rules.package)(self.area), first.to_ascii_uppercase())
+    }
+}
+
+impl Call {
+    /// What later releases show and earlier ones do not have.
+    pub(crate) fn is_since(&self, release: Release) -> bool {
+        self.cloud.rules.release >= release
     }
 }
 
@@ -138,12 +204,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::Profile;
 
     #[test]
     fn the_table_is_sound() {
-        let mut names: Vec<_> = Command::all().map(|command| command.name).collect();
-        for command in Command::all() {
+        let mut names: Vec<_> = Command::all(Release::V4_22).map(|command| command.name).collect();
+        for command in Command::all(Release::V4_22) {
             assert!(command.parameters.iter().all(|p| p.name == p.name.to_ascii_lowercase()), "{}", command.name);
+            assert!(!command.about.is_empty() && !command.area.is_empty(), "{}", command.name);
+            for parameter in command.parameters {
+                assert!(!describe::parameter(parameter.name).is_empty(), "{} {}", command.name, parameter.name);
+            }
         }
         names.sort_unstable();
         let count = names.len();
@@ -153,8 +224,11 @@ mod tests {
 
     #[test]
     fn classes() {
-        let command = Command::find("createVPC").unwrap();
-        assert_eq!(command.class("com.cloud.api.commands"), "com.cloud.api.commands.CreateVPCCmd");
-        assert!(Command::find("createvpc").is_none());
+        let command = Command::find(Release::V4_0, "createVPC").unwrap();
+        assert_eq!(command.class(Profile::Spec2012.rules()), "com.cloud.api.commands.CreateVPCCmd");
+        let class = "org.apache.cloudstack.api.command.user.vpc.CreateVPCCmd";
+        assert_eq!(command.class(Profile::V4_22.rules()), class);
+        assert!(Command::find(Release::V4_0, "createvpc").is_none());
+        assert!(Command::find(Release::V4_0, "updateVpnConnection").is_none());
     }
 }

@@ -5,20 +5,26 @@ use std::net::Ipv4Addr;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Action, Answer, Call, Command, Event, Parameter, Result, Type, no_vpc, vpc::add_owner, zone};
+use super::{Action, Answer, Call, Command, Event, Parameter, Result, Type, account::add_owner, zone};
 use crate::{
+    profile::Release,
     rule,
-    server::{Failure, routers},
-    store::{Entity, offering, tier, vpc},
+    server::{
+        Failure,
+        routers::{self, Presence},
+    },
+    store::{Entity, api_time, offering, tier, vm, vpc},
 };
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "createNetwork",
+        area: "user.network",
+        about: "Creates a tier of a VPC",
         // Networks outside a VPC cannot have a site-to-site VPN, so there are none here.
         parameters: &[
             Parameter::required("name", Type::Text),
-            Parameter::required("displaytext", Type::Text).field("displayText"),
+            Parameter::required("displaytext", Type::Text).field("displayText").optional_since(Release::V4_22),
             Parameter::required("networkofferingid", Type::Id(Entity::NetworkOffering)),
             Parameter::required("zoneid", Type::Id(Entity::Zone)),
             Parameter::required("vpcid", Type::Id(Entity::Vpc)),
@@ -26,13 +32,17 @@ pub(super) const COMMANDS: &[Command] = &[
             Parameter::required("netmask", Type::Text),
             Parameter::optional("account", Type::Text).field("accountName"),
             Parameter::optional("domainid", Type::Id(Entity::Domain)),
+            Parameter::optional("projectid", Type::Project),
         ],
         action: Action::Now(|call| Box::pin(create(call))),
         vpc: |call, _| Ok(call.arguments.id("vpcid")),
         event: Some(Event { kind: "NETWORK.CREATE", description: "creating network" }),
+        ..Command::BASE
     },
     Command {
         name: "deleteNetwork",
+        area: "user.network",
+        about: "Deletes a tier",
         parameters: &[Parameter::required("id", Type::Id(Entity::Network)), Parameter::optional("forced", Type::Bool)],
         action: Action::Job(|call| Box::pin(delete(call))),
         vpc: |call, _| {
@@ -40,9 +50,12 @@ pub(super) const COMMANDS: &[Command] = &[
             call.cloud.store.transaction(|db| Ok(tier::find(db, id)?.map(|tier| tier.vpc)))
         },
         event: Some(Event { kind: "NETWORK.DELETE", description: "Deleting network" }),
+        ..Command::BASE
     },
     Command {
         name: "listNetworks",
+        area: "user.network",
+        about: "Lists tiers",
         parameters: &[
             Parameter::optional("id", Type::Id(Entity::Network)),
             Parameter::optional("vpcid", Type::Id(Entity::Vpc)),
@@ -52,10 +65,26 @@ pub(super) const COMMANDS: &[Command] = &[
             Parameter::optional("traffictype", Type::Text),
         ],
         action: Action::List { object: "network", rows: list },
-        vpc: no_vpc,
-        event: None,
+        ..Command::BASE
     },
 ];
+
+pub(super) const ADDRESSES: &[Command] = &[Command {
+    name: "listPublicIpAddresses",
+    area: "user.address",
+    about: "Lists public addresses of VPCs",
+    parameters: &[
+        Parameter::optional("id", Type::Id(Entity::Address)),
+        Parameter::optional("ipaddress", Type::Text),
+        Parameter::optional("vpcid", Type::Id(Entity::Vpc)),
+        Parameter::optional("issourcenat", Type::Bool),
+        Parameter::optional("zoneid", Type::Id(Entity::Zone)),
+        Parameter::optional("state", Type::Text),
+        Parameter::optional("allocatedonly", Type::Bool),
+    ],
+    action: Action::List { object: "publicipaddress", rows: list_addresses },
+    ..Command::BASE
+}];
 
 async fn create(call: Call) -> Result<Answer> {
     let cloud = &call.cloud;
@@ -63,9 +92,17 @@ async fn create(call: Call) -> Result<Answer> {
         let id = insert(&call, db)?;
         tier::find(db, id)?.ok_or_else(|| Failure::internal("Failed to create a network"))
     })?;
-    let added = match cloud.router(tier.vpc) {
-        Some(router) => router.add_tier(tier.as_tier()).await.map_err(|reason| reason.to_string()),
-        None => Err(routers::NOT_RUNNING.to_owned()),
+    // A VPC that was made without a router gets it now.
+    let ready = match routers::presence(cloud, tier.vpc)? {
+        Presence::Absent => routers::boot(cloud, tier.vpc).await.map_err(|failure| failure.text),
+        _ => Ok(()),
+    };
+    let added = match (ready, routers::presence(cloud, tier.vpc)?) {
+        (Ok(()), Presence::Running(router)) => {
+            router.add_tier(tier.as_tier()).await.map_err(|reason| reason.to_string())
+        }
+        (Ok(()), _) => Err(routers::NOT_RUNNING.to_owned()),
+        (Err(reason), _) => Err(reason),
     };
     cloud.store.transaction(|db| match added {
         Ok(()) => tier::set_state(db, tier.id, tier::Network::IMPLEMENTED),
@@ -76,17 +113,20 @@ async fn create(call: Call) -> Result<Answer> {
     })?;
     cloud.store.transaction(|db| {
         let tier = tier::find(db, tier.id)?.ok_or_else(|| Failure::internal("Failed to create a network"))?;
-        Ok(Answer::Object("network", view(db, &tier)?))
+        Ok(Answer::Object("network", view(&call, db, &tier)?))
     })
 }
 
 fn insert(call: &Call, db: &Connection) -> Result<i64> {
     let arguments = &call.arguments;
     let name = arguments.need_text("name")?;
-    let owner = call.owner(db)?;
     let vpc = vpc::find(db, arguments.need_id("vpcid")?)?
         .filter(|vpc| vpc.state == "Enabled")
         .ok_or_else(|| Failure::invalid("Unable to find Enabled VPC"))?;
+    // A tier is its VPC's owner's, whoever makes it.
+    if arguments.text("account").is_some() && call.owner(db)? != vpc.owner {
+        return Err(Failure::invalid("Network and VPC must belong to the same account"));
+    }
     let address = |parameter| {
         let text = arguments.need_text(parameter)?;
         text.parse::<Ipv4Addr>().map_err(|_| Failure::invalid(format!("Invalid format for the {parameter}: {text}")))
@@ -120,20 +160,26 @@ fn insert(call: &Call, db: &Connection) -> Result<i64> {
     }
     let new = tier::New {
         name,
-        display_text: arguments.need_text("displaytext")?,
+        display_text: arguments.text("displaytext").unwrap_or(name),
         gateway,
         cidr,
         offering: arguments.need_id("networkofferingid")?,
         zone: arguments.need_id("zoneid")?,
         vpc: vpc.id,
     };
-    Ok(tier::insert(db, &new, owner)?)
+    Ok(tier::insert(db, &new, vpc.owner)?)
 }
 
 async fn delete(call: Call) -> Result<Answer> {
     let id = call.arguments.need_id("id")?;
     let unknown = || Failure::invalid(format!("unable to find network {id}"));
-    let tier = call.cloud.store.transaction(|db| tier::find(db, id)?.ok_or_else(unknown))?;
+    let tier = call.cloud.store.transaction(|db| {
+        let tier = tier::find(db, id)?.ok_or_else(unknown)?;
+        match vm::of_network(db, id)?.len() {
+            0 => Ok(tier),
+            _ => Err(Failure::invalid("Can't delete the network, not all user vms are expunged")),
+        }
+    })?;
     if let Some(router) = call.cloud.router(tier.vpc) {
         let failed = |reason| Failure::internal(format!("Failed to delete network: {reason}"));
         router.remove_tier(&tier.name).await.map_err(failed)?;
@@ -147,19 +193,22 @@ async fn delete(call: Call) -> Result<Answer> {
 
 fn list(call: &Call) -> Result<Vec<Value>> {
     call.cloud.store.transaction(|db| {
+        let scope = call.scope(db)?;
         let wanted = tier::list(db)?.into_iter().filter(|tier| {
-            call.is("id", tier.id)
+            scope.shows(tier.owner)
+                && call.mentions(&tier.name)
+                && call.is("id", tier.id)
                 && call.is("vpcid", tier.vpc)
                 && call.is("zoneid", tier.zone)
                 && call.arguments.flag("forvpc").is_none_or(|wanted| wanted)
                 && call.says("type", "Isolated")
                 && call.says("traffictype", "Guest")
         });
-        wanted.map(|tier| view(db, &tier)).collect()
+        wanted.map(|tier| view(call, db, &tier)).collect()
     })
 }
 
-pub(super) fn view(db: &Connection, tier: &tier::Network) -> Result<Value> {
+pub(super) fn view(call: &Call, db: &Connection, tier: &tier::Network) -> Result<Value> {
     let offering = offering::network_offering(db, tier.offering)?;
     let mut view = json!({
         "id": tier.uuid.to_string(),
@@ -181,6 +230,48 @@ pub(super) fn view(db: &Connection, tier: &tier::Network) -> Result<Value> {
         "service": zone::services(),
         "tags": [],
     });
-    add_owner(db, &mut view, tier.owner)?;
+    if call.is_since(Release::V4_22) {
+        view["vpcname"] = json!(vpc::find(db, tier.vpc)?.map(|vpc| vpc.name));
+    }
+    add_owner(call, db, &mut view, tier.owner)?;
     Ok(view)
+}
+
+fn list_addresses(call: &Call) -> Result<Vec<Value>> {
+    call.cloud.store.transaction(|db| {
+        let scope = call.scope(db)?;
+        let mut views = Vec::new();
+        for held in vpc::public_addresses(db)? {
+            if !(scope.shows(held.owner)
+                && call.is("id", held.id)
+                && call.is("vpcid", held.vpc)
+                && call.is("zoneid", held.zone)
+                && call.says("ipaddress", &held.address.to_string())
+                && call.says("state", "Allocated")
+                && call.arguments.flag("issourcenat").is_none_or(|wanted| wanted == held.source_nat))
+            {
+                continue;
+            }
+            let mut view = json!({
+                "id": held.uuid.to_string(),
+                "ipaddress": held.address.to_string(),
+                "issourcenat": held.source_nat,
+                "isstaticnat": false,
+                "state": "Allocated",
+                "vpcid": Entity::Vpc.uuid(db, held.vpc)?.to_string(),
+                "zoneid": Entity::Zone.uuid(db, held.zone)?.to_string(),
+                "zonename": offering::zone_name(db, held.zone)?,
+                "forvirtualnetwork": true,
+            });
+            if let Some(allocated) = &held.allocated {
+                view["allocated"] = json!(api_time(allocated));
+            }
+            if call.is_since(Release::V4_22) {
+                view["vpcname"] = json!(vpc::find(db, held.vpc)?.map(|vpc| vpc.name));
+            }
+            add_owner(call, db, &mut view, held.owner)?;
+            views.push(view);
+        }
+        Ok(views)
+    })
 }

@@ -3,25 +3,34 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Action, Answer, Call, Command, Event, Kind, Parameter, Result, Type, network, no_vpc, zone};
+use super::{Action, Answer, Call, Command, Event, Kind, Parameter, Result, Type, account::add_owner, network, zone};
 use crate::{
+    profile::Release,
     rule,
-    server::{Failure, routers},
-    store::{Entity, account, connection, tier, vpc, vpn_gateway},
+    server::{
+        Cloud, Failure,
+        routers::{self, Presence},
+        tunnels,
+    },
+    store::{Entity, connection, router, tier, vm, vpc, vpn_gateway},
 };
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "createVPC",
+        area: "user.vpc",
+        about: "Creates a VPC and its virtual router",
         parameters: &[
             Parameter::required("name", Type::Text).field("vpcName"),
-            Parameter::required("displaytext", Type::Text).field("displayText"),
+            Parameter::required("displaytext", Type::Text).field("displayText").optional_since(Release::V4_22),
             Parameter::required("cidr", Type::Text),
             Parameter::required("vpcofferingid", Type::Id(Entity::VpcOffering)),
             Parameter::required("zoneid", Type::Id(Entity::Zone)),
             Parameter::optional("networkdomain", Type::Text).field("networkDomain"),
             Parameter::optional("account", Type::Text).field("accountName"),
             Parameter::optional("domainid", Type::Id(Entity::Domain)),
+            Parameter::optional("projectid", Type::Project),
+            Parameter::optional("start", Type::Bool).since(Release::V4_22),
         ],
         action: Action::Create {
             kind: |_| Kind::CreateThenJob,
@@ -31,16 +40,49 @@ pub(super) const COMMANDS: &[Command] = &[
         },
         vpc: |_, created| Ok(created),
         event: Some(Event { kind: "VPC.CREATE", description: "creating vpc" }),
+        ..Command::BASE
     },
     Command {
         name: "deleteVPC",
+        area: "user.vpc",
+        about: "Deletes a VPC, its VPN gateway and its VPN connections",
         parameters: &[Parameter::required("id", Type::Id(Entity::Vpc))],
         action: Action::Job(|call| Box::pin(delete(call))),
         vpc: |call, _| Ok(call.arguments.id("id")),
         event: Some(Event { kind: "VPC.DELETE", description: "deleting VPC" }),
+        ..Command::BASE
+    },
+    Command {
+        name: "updateVPC",
+        area: "user.vpc",
+        about: "Gives a VPC another name and text",
+        parameters: &[
+            Parameter::required("id", Type::Id(Entity::Vpc)),
+            Parameter::required("name", Type::Text).field("vpcName").optional_since(Release::V4_22),
+            Parameter::optional("displaytext", Type::Text).field("displayText"),
+        ],
+        action: Action::Job(|call| Box::pin(async move { update(&call) })),
+        vpc: |call, _| Ok(call.arguments.id("id")),
+        event: Some(Event { kind: "VPC.UPDATE", description: "updating vpc" }),
+        ..Command::BASE
+    },
+    Command {
+        name: "restartVPC",
+        area: "user.vpc",
+        about: "Starts the virtual router of a VPC if it does not run or, with cleanup, deploys it anew",
+        parameters: &[
+            Parameter::required("id", Type::Id(Entity::Vpc)),
+            Parameter::optional("cleanup", Type::Bool).since(Release::V4_22),
+        ],
+        action: Action::Job(|call| Box::pin(restart(call))),
+        vpc: |call, _| Ok(call.arguments.id("id")),
+        event: Some(Event { kind: "VPC.RESTART", description: "restarting VPC" }),
+        ..Command::BASE
     },
     Command {
         name: "listVPCs",
+        area: "user.vpc",
+        about: "Lists VPCs",
         parameters: &[
             Parameter::optional("id", Type::Id(Entity::Vpc)),
             Parameter::optional("zoneid", Type::Id(Entity::Zone)),
@@ -51,8 +93,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Parameter::optional("state", Type::Text),
         ],
         action: Action::List { object: "vpc", rows: list },
-        vpc: no_vpc,
-        event: None,
+        ..Command::BASE
     },
 ];
 
@@ -62,13 +103,15 @@ fn create(call: &Call) -> Result<i64> {
     let cidr = rule::network::one(text)
         .filter(|&cidr| !call.cloud.rules.private_subnets_only || rule::network::is_private(cidr))
         .ok_or_else(|| Failure::invalid(format!("Invalid CIDR specified {text}")))?;
+    let name = arguments.need_text("name")?;
     let new = vpc::New {
-        name: arguments.need_text("name")?,
-        display_text: arguments.need_text("displaytext")?,
+        name,
+        display_text: arguments.text("displaytext").unwrap_or(name),
         cidr,
         offering: arguments.need_id("vpcofferingid")?,
         zone: arguments.need_id("zoneid")?,
         network_domain: arguments.text("networkdomain"),
+        start: arguments.flag("start").unwrap_or(true),
     };
     call.cloud.store.transaction(|db| {
         let owner = call.owner(db)?;
@@ -76,25 +119,65 @@ fn create(call: &Call) -> Result<i64> {
     })
 }
 
+/// Without `start`, the router comes with the first tier; the address is there from the beginning.
 async fn start(call: Call, id: i64) -> Result<Answer> {
-    if let Err(failure) = routers::deploy(&call.cloud, id).await {
+    let wanted = call.cloud.store.transaction(|db| vpc::find(db, id))?.is_some_and(|vpc| vpc.start);
+    let started = match wanted {
+        true => routers::boot(&call.cloud, id).await,
+        false => routers::take_address(&call.cloud, id).map(drop),
+    };
+    if let Err(failure) = started {
         call.cloud.store.transaction(|db| {
+            router::remove(db, id)?;
             vpc::release_addresses(db, id)?;
             Entity::Vpc.remove(db, id)
         })?;
         return Err(failure);
     }
+    shown(&call, id)
+}
+
+fn shown(call: &Call, id: i64) -> Result<Answer> {
+    call.cloud.store.transaction(|db| Ok(Answer::Object("vpc", view(call, db, &found(db, id)?)?)))
+}
+
+fn found(db: &Connection, id: i64) -> Result<vpc::Vpc> {
+    vpc::find(db, id)?.ok_or_else(|| Failure::invalid(format!("unable to find VPC id={id}")))
+}
+
+fn update(call: &Call) -> Result<Answer> {
+    let id = call.arguments.need_id("id")?;
     call.cloud.store.transaction(|db| {
-        let vpc = vpc::find(db, id)?.ok_or_else(|| Failure::internal("Failed to create VPC"))?;
-        Ok(Answer::Object("vpc", view(db, &vpc)?))
-    })
+        let vpc = found(db, id)?;
+        let name = call.arguments.text("name").unwrap_or(&vpc.name);
+        Ok::<_, Failure>(vpc::rename(db, id, name, call.arguments.text("displaytext").unwrap_or(&vpc.display_text))?)
+    })?;
+    shown(call, id)
+}
+
+async fn restart(call: Call) -> Result<Answer> {
+    let id = call.arguments.need_id("id")?;
+    let (cloud, cleanup) = (&call.cloud, call.arguments.flag("cleanup").unwrap_or(false));
+    cloud.store.transaction(|db| found(db, id).map(drop))?;
+    match routers::presence(cloud, id)? {
+        // It is programmed anew as it runs, which changes nothing here.
+        Presence::Running(_) if !cleanup => {}
+        Presence::Running(_) | Presence::Down => {
+            if cleanup {
+                routers::destroy(cloud, id).await?;
+            }
+            routers::boot(cloud, id).await?;
+        }
+        Presence::Absent => routers::boot(cloud, id).await?,
+    }
+    Ok(Answer::Success)
 }
 
 async fn delete(call: Call) -> Result<Answer> {
     let id = call.arguments.need_id("id")?;
     let cloud = &call.cloud;
     cloud.store.transaction(|db| {
-        let vpc = vpc::find(db, id)?.ok_or_else(|| Failure::invalid(format!("unable to find VPC id={id}")))?;
+        let vpc = found(db, id)?;
         match tier::of_vpc(db, id)?.len() {
             0 => Ok(vpc::set_state(db, id, "Inactive")?),
             tiers => {
@@ -103,28 +186,47 @@ async fn delete(call: Call) -> Result<Answer> {
             }
         }
     })?;
-    if let Some(router) = cloud.router(id) {
-        router.destroy().await.map_err(|reason| Failure::internal(format!("Failed to delete VPC: {reason}")))?;
-        cloud.forget_router(id);
+    if let Err(failure) = take_apart(cloud, id).await {
+        cloud.store.transaction(|db| vpc::set_state(db, id, "Enabled"))?;
+        return Err(failure);
     }
-    // The router took its tunnels along. Customer gateways are their owner's, and stay.
-    cloud.store.transaction(|db| {
+    Ok(Answer::Success)
+}
+
+/// A VPC and all that is in it. The router takes its tunnels along. Customer gateways are their
+/// owner's, and stay. The caller holds the VPC's turn.
+pub(super) async fn take_apart(cloud: &Cloud, id: i64) -> Result<()> {
+    routers::destroy(cloud, id).await?;
+    let changes = cloud.store.transaction(|db| {
+        let mut changes = Vec::new();
         for connection in connection::of_vpc(db, id)? {
-            Entity::Connection.remove(db, connection.id)?;
+            changes.extend(tunnels::drop_row(cloud, db, connection.id)?);
         }
         if let Some(gateway) = vpn_gateway::of_vpc(db, id)? {
             Entity::VpnGateway.remove(db, gateway.id)?;
         }
+        for tier in tier::of_vpc(db, id)? {
+            for guest in vm::of_network(db, tier.id)? {
+                Entity::Vm.remove(db, guest.id)?;
+            }
+            Entity::Network.remove(db, tier.id)?;
+        }
+        router::remove(db, id)?;
         vpc::release_addresses(db, id)?;
         Entity::Vpc.remove(db, id)?;
-        Ok(Answer::Success)
-    })
+        Ok::<_, Failure>(changes)
+    })?;
+    tunnels::tell(cloud, &changes);
+    Ok(())
 }
 
 fn list(call: &Call) -> Result<Vec<Value>> {
     call.cloud.store.transaction(|db| {
+        let scope = call.scope(db)?;
         let wanted = vpc::list(db)?.into_iter().filter(|vpc| {
-            call.is("id", vpc.id)
+            scope.shows(vpc.owner)
+                && call.mentions(&vpc.name)
+                && call.is("id", vpc.id)
                 && call.is("zoneid", vpc.zone)
                 && call.is("vpcofferingid", vpc.offering)
                 && call.says("name", &vpc.name)
@@ -132,11 +234,11 @@ fn list(call: &Call) -> Result<Vec<Value>> {
                 && call.says("cidr", &vpc.cidr.to_string())
                 && call.says("state", &vpc.state)
         });
-        wanted.map(|vpc| view(db, &vpc)).collect()
+        wanted.map(|vpc| view(call, db, &vpc)).collect()
     })
 }
 
-fn view(db: &Connection, vpc: &vpc::Vpc) -> Result<Value> {
+fn view(call: &Call, db: &Connection, vpc: &vpc::Vpc) -> Result<Value> {
     let tiers = tier::of_vpc(db, vpc.id)?;
     let mut view = json!({
         "id": vpc.uuid.to_string(),
@@ -149,35 +251,22 @@ fn view(db: &Connection, vpc: &vpc::Vpc) -> Result<Value> {
         "vpcofferingid": Entity::VpcOffering.uuid(db, vpc.offering)?.to_string(),
         "restartrequired": false,
         "service": zone::services(),
-        "network": tiers.iter().map(|tier| network::view(db, tier)).collect::<Result<Vec<_>>>()?,
+        "network": tiers.iter().map(|tier| network::view(call, db, tier)).collect::<Result<Vec<_>>>()?,
         "created": crate::store::api_time(&vpc.created),
         "tags": [],
     });
     if let Some(domain) = &vpc.network_domain {
         view["networkdomain"] = json!(domain);
     }
-    add_owner(db, &mut view, vpc.owner)?;
-    Ok(view)
-}
-
-/// Who an object belongs to, in its fields.
-pub(super) fn add_owner(db: &Connection, view: &mut Value, owner: account::Owner) -> Result<()> {
-    let account = account::get(db, owner)?;
-    view["account"] = json!(account.name);
-    view["domainid"] = json!(account.domain_uuid.to_string());
-    view["domain"] = json!(account.domain);
-    Ok(())
-}
-
-impl Call {
-    /// Who a new object will belong to: the caller, or the account that is named.
-    pub(super) fn owner(&self, db: &Connection) -> Result<account::Owner> {
-        match (self.arguments.text("account"), self.arguments.id("domainid")) {
-            (None, _) => Ok(account::ADMIN),
-            (Some(_), None) => Err(Failure::invalid("Account must be specified with domainId parameter")),
-            (Some(name), Some(domain)) => account::find(db, name, domain)?.ok_or_else(|| {
-                Failure::invalid(format!("Unable to find account by name {name} in domain with specified id"))
-            }),
+    if call.is_since(Release::V4_22) {
+        view["vpcofferingname"] = json!(zone::DEFAULT_VPC_OFFERING);
+        view["redundantvpcrouter"] = json!(false);
+        view["distributedvpcrouter"] = json!(false);
+        view["regionlevelvpc"] = json!(false);
+        if call.caller.is_root() {
+            view["fordisplay"] = json!(true);
         }
     }
+    add_owner(call, db, &mut view, vpc.owner)?;
+    Ok(view)
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Action, Call, Command, Parameter, Result, Type, no_vpc};
+use super::{Action, Call, Command, Parameter, Result, Type};
 use crate::{
+    profile::Release,
     server::Failure,
     store::{Entity, offering},
 };
@@ -11,17 +12,20 @@ use crate::{
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         name: "listZones",
+        area: "user.zone",
+        about: "Lists zones",
         parameters: &[
             Parameter::optional("id", Type::Id(Entity::Zone)),
             Parameter::optional("name", Type::Text),
             Parameter::optional("available", Type::Bool),
         ],
         action: Action::List { object: "zone", rows: zones },
-        vpc: no_vpc,
-        event: None,
+        ..Command::BASE
     },
     Command {
         name: "listVPCOfferings",
+        area: "user.vpc",
+        about: "Lists kinds of VPCs",
         parameters: &[
             Parameter::optional("id", Type::Id(Entity::VpcOffering)),
             Parameter::optional("name", Type::Text),
@@ -30,11 +34,12 @@ pub(super) const COMMANDS: &[Command] = &[
             Parameter::optional("state", Type::Text),
         ],
         action: Action::List { object: "vpcoffering", rows: vpc_offerings },
-        vpc: no_vpc,
-        event: None,
+        ..Command::BASE
     },
     Command {
         name: "listNetworkOfferings",
+        area: "user.offering",
+        about: "Lists kinds of tiers",
         parameters: &[
             Parameter::optional("id", Type::Id(Entity::NetworkOffering)),
             Parameter::optional("name", Type::Text),
@@ -46,10 +51,12 @@ pub(super) const COMMANDS: &[Command] = &[
             Parameter::optional("zoneid", Type::Id(Entity::Zone)),
         ],
         action: Action::List { object: "networkoffering", rows: network_offerings },
-        vpc: no_vpc,
-        event: None,
+        ..Command::BASE
     },
 ];
+
+/// The only one there is.
+pub(super) const DEFAULT_VPC_OFFERING: &str = "Default VPC offering";
 
 /// What a VPC's virtual router does here.
 pub(super) fn services() -> Value {
@@ -138,5 +145,10 @@ impl Call {
     /// A filter by text lets a row pass; like CloudStack's database, it does not mind case.
     pub(super) fn says(&self, parameter: &'static str, text: &str) -> bool {
         self.arguments.text(parameter).is_none_or(|wanted| wanted.to_lowercase() == text.to_lowercase())
+    }
+    /// Later releases look for a keyword in names; earlier ones ignored it.
+    pub(super) fn mentions(&self, name: &str) -> bool {
+        self.cloud.rules.release < Release::V4_22
+            || self.arguments.text("keyword").is_none_or(|word| name.to_lowercase().contains(&word.to_lowercase()))
     }
 }

@@ -1,4 +1,5 @@
-//! What the service accepts in a value: policy strings and networks. Pure.
+//! What the service accepts in a value: policy strings, networks and hosts. Pure.
 
+pub(crate) mod host;
 pub(crate) mod network;
 pub(crate) mod policy;

@@ -3,59 +3,61 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
-use super::{Cloud, Failure, Request};
+use super::{Cloud, Failure, Request, identity};
 use crate::{
-    command::{Action, Answer, Arguments, Call, Command, Kind, Work, page},
-    signature,
+    Level, LogLine,
+    command::{Action, Answer, Arguments, Binding, Call, Command, Kind, Work, page},
+    profile::fill,
     store::{Entity, job, journal},
 };
 
 /// The answer's root element, and what is in it.
 pub(crate) async fn answer(cloud: &Arc<Cloud>, request: &Request) -> (String, Result<Value, Failure>) {
     // An unknown command fails verification, whoever sent it.
-    let Some(command) = request.get("command").and_then(Command::find) else {
+    let Some(command) = request.get("command").and_then(|name| Command::find(cloud.rules.release, name)) else {
         return ("errorresponse".to_owned(), Err(Failure::unauthorized()));
     };
     let root = format!("{}response", command.wire_name());
-    if !is_authentic(cloud, request) {
+    let Some(caller) = identity::caller(cloud, request) else {
         return (root, Err(Failure::unauthorized()));
+    };
+    if !command.access.allows(caller.role) {
+        let text = fill(cloud.rules.texts.command_not_available, &[&command.name]);
+        return (root, Err(Failure::unavailable_command(text)));
     }
-    let bound = cloud.store.transaction(|db| Arguments::bind(db, command, request));
+    let bound = cloud
+        .store
+        .transaction(|db| Arguments::bind(&Binding { db, rules: cloud.rules, command, caller: &caller }, request));
+    let is_root = caller.is_root();
     let answer = match bound {
-        Ok(arguments) => carry_out(Call { cloud: cloud.clone(), command, arguments: Arc::new(arguments) }).await,
+        Ok(arguments) => {
+            let arguments = Arc::new(arguments);
+            carry_out(Call { cloud: cloud.clone(), command, arguments, caller }).await
+        }
         Err(failure) => Err(failure),
     };
-    (root, answer)
-}
-
-fn is_authentic(cloud: &Cloud, request: &Request) -> bool {
-    let (Some(key), Some(signature)) = (request.get("apikey"), request.get("signature")) else { return false };
-    if request.get("signatureversion") == Some("3") && !request.get("expires").is_some_and(is_in_future) {
-        return false;
-    }
-    let text = signature::string_to_sign(request.iter());
-    key == cloud.credentials.api_key && signature::verify(&text, &cloud.credentials.secret_key, signature)
-}
-
-/// `2030-01-01T00:00:00+0000`, or with `Z` for the offset.
-fn is_in_future(expires: &str) -> bool {
-    expires.parse::<Timestamp>().is_ok_and(|time| time > Timestamp::now())
+    (root, answer.map_err(|failure| if is_root { failure } else { failure.for_others() }))
 }
 
 async fn carry_out(call: Call) -> Result<Value, Failure> {
     match call.command.action {
-        Action::Read(read) => read(&call).map(Answer::into_json),
+        Action::Read(read) => read(&call).map(spoken),
         Action::List { object, rows } => {
+            let rows = rows(&call)?;
+            page(&call, object, rows)
+        }
+        Action::FreshList { object, refresh, rows } => {
+            refresh(call.cloud.clone()).await;
             let rows = rows(&call)?;
             page(&call, object, rows)
         }
         Action::Now(work) => now(call, work).await,
         Action::Job(work) => submit(&call, None, work),
-        Action::Create { kind, entity, row, work } => match kind(&call.cloud) {
+        Action::Create { kind, entity, row, work } => match kind(call.cloud.rules) {
             Kind::Job => submit(&call, None, move |call| {
                 Box::pin(async move {
                     let id = row(&call)?;
@@ -70,6 +72,10 @@ async fn carry_out(call: Call) -> Result<Value, Failure> {
     }
 }
 
+fn spoken(answer: Answer) -> Value {
+    answer.into_json().unwrap_or_else(|| json!({}))
+}
+
 /// The work goes on even if the caller does not wait for it.
 async fn now(call: Call, work: fn(Call) -> Work) -> Result<Value, Failure> {
     let turn = (call.command.vpc)(&call, None)?.map(|vpc| call.cloud.turns.queue(vpc));
@@ -80,9 +86,15 @@ async fn now(call: Call, work: fn(Call) -> Work) -> Result<Value, Failure> {
             Some(turn) => Some(turn.come().await),
             None => None,
         };
-        let _ = done.send(attempt(work(call)).await);
+        let outcome = attempt(work(call.clone())).await;
+        let (level, text) = match &outcome {
+            Ok(_) => (Level::Info, "Successfully completed"),
+            Err(_) => (Level::Error, "Error while"),
+        };
+        note(&call, "Completed", level, |what| format!("{text} {what}"), 0);
+        let _ = done.send(outcome);
     });
-    answer.await.map_err(|_| Failure::stopping())?.map(Answer::into_json)
+    answer.await.map_err(|_| Failure::stopping())?.map(spoken)
 }
 
 fn submit(
@@ -92,34 +104,62 @@ fn submit(
 ) -> Result<Value, Failure> {
     let cloud = &call.cloud;
     let turn = (call.command.vpc)(call, created.map(|(_, id)| id))?.map(|vpc| cloud.turns.queue(vpc));
-    let class = call.command.class(cloud.rules.command_package);
-    let instance = created.map(|(_, id)| job::Instance { kind: "None".to_owned(), id });
-    let (job, answer, scheduled) = cloud.store.transaction(|db| {
-        let job = job::insert(db, &class, &call.arguments.to_json(), instance.as_ref())?;
+    let class = call.command.class(cloud.rules);
+    let submitted = cloud.store.transaction(|db| {
+        let uuid = chosen_id(call, db)?;
+        let instance = instance(call, created);
+        let job = job::insert(db, call.caller.actor, uuid, &class, &call.arguments.to_json(), instance.as_ref())?;
         let mut answer = json!({ "jobid": job.uuid.to_string() });
         if let Some((entity, id)) = created {
             answer["id"] = json!(entity.uuid(db, id)?.to_string());
         }
-        let scheduled = match &call.command.event {
-            Some(event) => journal::event(db, event.kind, "Scheduled", "INFO", event.description, 0)?,
-            None => 0,
-        };
-        Ok::<_, Failure>((job, answer, scheduled))
-    })?;
+        Ok::<_, Failure>((job, answer))
+    });
+    let (job, answer) = match submitted {
+        Ok(submitted) => submitted,
+        Err(failure) => {
+            // Nobody will hear of the row.
+            if let Some((entity, id)) = created {
+                cloud.store.transaction(|db| entity.remove(db, id))?;
+            }
+            return Err(failure);
+        }
+    };
+    let scheduled = note(call, "Scheduled", Level::Info, str::to_owned, 0);
     let call = call.clone();
-    let cloud = cloud.clone();
-    let task = cloud.clone();
-    cloud.spawn(async move {
+    call.cloud.clone().spawn(async move {
         let _turn = match turn {
             Some(turn) => Some(turn.come().await),
             None => None,
         };
-        note(&task, call.command, "Started", "INFO", |what| what.to_owned(), scheduled);
-        let command = call.command;
-        let outcome = attempt(work(call)).await;
-        finish(&task, command, job.id, outcome, scheduled);
+        note(&call, "Started", Level::Info, str::to_owned, scheduled);
+        let outcome = attempt(work(call.clone())).await;
+        finish(&call, job.id, outcome, scheduled);
     });
     Ok(answer)
+}
+
+/// Clients may choose the id of a job, so that they find it even if they miss the answer.
+fn chosen_id(call: &Call, db: &rusqlite::Connection) -> Result<Option<Uuid>, Failure> {
+    let Some(text) = call.arguments.text("customjobid") else { return Ok(None) };
+    let uuid: Uuid =
+        text.parse().map_err(|_| Failure::invalid(format!("Parameter customjobid value={text} is not a UUID")))?;
+    match Entity::Job.resolve(db, &uuid.to_string(), false)? {
+        None => Ok(Some(uuid)),
+        Some(_) => Err(Failure::invalid(format!("A job with id {uuid} exists already"))),
+    }
+}
+
+/// What queryAsyncJobResult says that the job is about.
+fn instance(call: &Call, created: Option<(Entity, i64)>) -> Option<job::Instance> {
+    let customer_gateway = call.command.name.ends_with("VpnCustomerGateway");
+    match call.cloud.rules.customer_gateway_instance {
+        Some(kind) if customer_gateway => {
+            let id = created.map(|(_, id)| id).or_else(|| call.arguments.id("id"))?;
+            Some(job::Instance { kind: kind.to_owned(), id })
+        }
+        _ => created.map(|(_, id)| job::Instance { kind: "None".to_owned(), id }),
+    }
 }
 
 /// Whoever waits for the work is told even if it panics.
@@ -128,25 +168,27 @@ async fn attempt(work: Work) -> Result<Answer, Failure> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(broke_off)
 }
 
-fn finish(cloud: &Cloud, command: &Command, job: i64, outcome: Result<Answer, Failure>, scheduled: i64) {
+fn finish(call: &Call, job: i64, outcome: Result<Answer, Failure>, scheduled: i64) {
     let (status, code, result) = match outcome {
         Ok(answer) => (job::Status::Succeeded, 0, answer.into_json()),
-        Err(failure) => (job::Status::Failed, failure.code, failure.to_job_result()),
+        Err(failure) => (job::Status::Failed, failure.job_code(), Some(failure.to_job_result())),
     };
     match status {
-        job::Status::Failed => {
-            note(cloud, command, "Completed", "ERROR", |what| format!("Error while {what}"), scheduled)
-        }
-        _ => note(cloud, command, "Completed", "INFO", |what| format!("Successfully completed {what}"), scheduled),
-    }
+        job::Status::Failed => note(call, "Completed", Level::Error, |what| format!("Error while {what}"), scheduled),
+        _ => note(call, "Completed", Level::Info, |what| format!("Successfully completed {what}"), scheduled),
+    };
     // If the store cannot be written the job stays unfinished, and fails at the next start.
-    let _ = cloud.store.transaction(|db| job::finish(db, job, status, code, &result));
+    let _ = call.cloud.store.transaction(|db| job::finish(db, job, status, code, result.as_ref()));
 }
 
-/// An event that cannot be written down must not keep a job from being done.
-fn note(cloud: &Cloud, command: &Command, state: &str, level: &str, text: impl Fn(&str) -> String, scheduled: i64) {
-    if let Some(event) = &command.event {
-        let text = text(event.description);
-        let _ = cloud.store.transaction(|db| journal::event(db, event.kind, state, level, &text, scheduled));
-    }
+/// The row of an event. One that cannot be written down must not keep a job from being done.
+fn note(call: &Call, state: &'static str, level: Level, text: impl Fn(&str) -> String, scheduled: i64) -> i64 {
+    let Some(event) = &call.command.event else { return 0 };
+    let (cloud, kind) = (&call.cloud, event.kind);
+    let text = text(event.description);
+    let step = journal::Step { kind, state, level, text: &text };
+    let row = cloud.store.transaction(|db| journal::event(db, call.caller.actor, &step, scheduled));
+    let account = call.caller.account.to_string();
+    cloud.log(LogLine { level, kind, step: state, account, subject: String::new(), text });
+    row.unwrap_or_default()
 }

@@ -37,6 +37,21 @@ impl Failure {
         Self::new(530, 4250, text)
     }
 
+    /// PermissionDeniedException.
+    pub(crate) fn denied(text: impl Into<String>) -> Self {
+        Self::new(531, 4365, text)
+    }
+
+    /// An account that must not have more.
+    pub(crate) fn account(text: impl Into<String>) -> Self {
+        Self::new(531, 4365, text)
+    }
+
+    /// A command that is not there for the caller.
+    pub(crate) fn unavailable_command(text: impl Into<String>) -> Self {
+        Self { code: 401, exception: None, text: text.into() }
+    }
+
     pub(crate) fn insufficient_capacity(text: impl Into<String>) -> Self {
         Self::new(533, 9999, text)
     }
@@ -50,6 +65,14 @@ impl Failure {
         Self::new(503, 9999, "the service is stopping")
     }
 
+    /// What went wrong inside is for the administrator of the cloud alone.
+    pub(crate) fn for_others(mut self) -> Self {
+        if matches!(self.code, 530 | 533 | 534) {
+            "Internal error executing command, please contact your system administrator".clone_into(&mut self.text);
+        }
+        self
+    }
+
     /// As the root element of an answer holds it.
     pub(crate) fn to_json(&self) -> Value {
         let mut body = json!({ "uuidList": [], "errorcode": self.code, "errortext": self.text });
@@ -59,9 +82,14 @@ impl Failure {
         body
     }
 
+    /// A job has fewer codes: what was denied is an internal error there.
+    pub(crate) fn job_code(&self) -> u16 {
+        if self.code == 531 { 530 } else { self.code }
+    }
+
     /// As a job's result holds it.
     pub(crate) fn to_job_result(&self) -> Value {
-        json!({ "errorcode": self.code, "errortext": self.text })
+        json!({ "errorcode": self.job_code(), "errortext": self.text })
     }
 }
 

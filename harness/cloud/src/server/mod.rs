@@ -3,12 +3,14 @@
 mod dispatch;
 mod failure;
 mod http;
-mod monitor;
+mod identity;
+pub(crate) mod monitor;
 mod render;
 mod request;
 pub(crate) mod routers;
 pub(crate) mod tunnels;
 mod turn;
+pub(crate) mod usage;
 
 use std::{
     collections::HashMap,
@@ -27,7 +29,7 @@ pub(crate) use failure::Failure;
 pub(crate) use request::Request;
 use turn::Turns;
 
-use crate::{CloudError, Config, Credentials, Fabric, Router, lock, profile::Rules, store::Store};
+use crate::{CloudError, Config, Credentials, Fabric, Log, LogLine, Router, lock, profile::Rules, store::Store};
 
 /// How long [`Service::stop`] waits for a request that is still arriving.
 const LAST_REQUEST: Duration = Duration::from_secs(5);
@@ -54,12 +56,14 @@ impl Service {
             public_addresses: config.public_addresses,
             store: Store::open(&config.store, config.profile)?,
             fabric,
+            log: config.log,
             routers: Mutex::default(),
             turns: Turns::default(),
             tasks: Mutex::new(Some(JoinSet::new())),
         });
         let vpcs = routers::recover(&cloud).map_err(|failure| CloudError::Recovery(failure.text))?;
         routers::restore(&cloud, vpcs);
+        crate::command::finish_deletions(&cloud);
         cloud.spawn(monitor::run(cloud.clone(), config.router_check_interval));
         let (shutdown, stopped) = oneshot::channel();
         let server = tokio::spawn(http::serve(listener, cloud.clone(), stopped));
@@ -98,6 +102,7 @@ pub(crate) struct Cloud {
     pub public_addresses: Vec<Ipv4Addr>,
     pub store: Store,
     pub fabric: Arc<dyn Fabric>,
+    log: Option<Log>,
     pub turns: Turns,
     /// By VPC.
     routers: Mutex<HashMap<i64, Arc<dyn Router>>>,
@@ -116,6 +121,12 @@ impl Cloud {
 
     pub(crate) fn forget_router(&self, vpc: i64) {
         lock(&self.routers).remove(&vpc);
+    }
+
+    pub(crate) fn log(&self, line: LogLine) {
+        if let Some(log) = &self.log {
+            log.write(&line);
+        }
     }
 
     /// A task that ends with the service.

@@ -1,13 +1,14 @@
 //! The monitor: every `router.check.interval` it asks routers how their tunnels are.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::{Cloud, Failure, tunnels};
+use super::{Cloud, Failure, routers::Presence, tunnels, usage};
 use crate::{
     TunnelStatus,
+    state::{State, Trigger},
     store::{connection, tier},
 };
 
@@ -27,31 +28,43 @@ pub(crate) async fn run(cloud: Arc<Cloud>, interval: Duration) {
     }
 }
 
-/// VPCs with something to check. Like CloudStack's, the monitor passes over routers without an
-/// implemented tier.
-fn candidates(cloud: &Cloud) -> Result<Vec<i64>, Failure> {
+/// VPCs with connections. Like CloudStack's, the monitor passes over routers without an implemented
+/// tier.
+fn candidates(cloud: &Cloud) -> Result<BTreeSet<i64>, Failure> {
     cloud.store.transaction(|db| {
-        let mut vpcs = BTreeMap::new();
-        for connection in connection::list(db)?.into_iter().filter(|connection| connection.state.is_monitored()) {
-            if let Some(vpc) = connection::vpc(db, connection.id)? {
-                let tiers = tier::of_vpc(db, vpc)?;
-                vpcs.insert(vpc, tiers.iter().any(|tier| tier.state == tier::Network::IMPLEMENTED));
+        let mut vpcs = BTreeSet::new();
+        for connection in connection::list(db)? {
+            if let Some(vpc) = connection::vpc(db, connection.id)?
+                && tier::of_vpc(db, vpc)?.iter().any(|tier| tier.state == tier::Network::IMPLEMENTED)
+            {
+                vpcs.insert(vpc);
             }
         }
-        Ok(vpcs.into_iter().filter(|(_, has_tier)| *has_tier).map(|(vpc, _)| vpc).collect())
+        Ok(vpcs)
     })
 }
 
 /// The turn keeps a job from being overtaken: what was seen before it must not be written after it.
 async fn check(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
     let _turn = cloud.turns.queue(vpc).come().await;
-    let Some(router) = cloud.router(vpc) else { return Ok(()) };
-    let connections = cloud.store.transaction(|db| Ok::<_, Failure>(connection::of_vpc(db, vpc)?))?;
+    let connections = cloud.store.transaction(|db| connection::of_vpc(db, vpc))?;
+    let router = match super::routers::presence(cloud, vpc)? {
+        Presence::Running(router) => router,
+        Presence::Absent => return Ok(()),
+        // No alert: the router's own state says it all. This takes in what waits in Pending as well.
+        Presence::Down => {
+            let lost = connections.iter().filter(|connection| connection.state != State::Error);
+            for connection in lost {
+                tunnels::transition(cloud, connection.id, Trigger::RouterLost, "its router does not run")?;
+            }
+            return Ok(());
+        }
+    };
     for connection in connections.into_iter().filter(|connection| connection.state.is_monitored()) {
         // A router that cannot tell changes nothing.
-        if let Ok(status) = router.status(connection.uuid).await {
+        if let Ok(status) = router.status(connection.tunnel).await {
             tunnels::seen(cloud, connection.id, status == TunnelStatus::Up)?;
         }
     }
-    Ok(())
+    usage::read(cloud, vpc).await
 }

@@ -13,6 +13,9 @@ pub(crate) struct Connection {
     pub customer_gateway: i64,
     pub state: State,
     pub passive: bool,
+    pub display: bool,
+    /// What the router knows it by.
+    pub tunnel: Uuid,
     pub owner: Owner,
     pub created: String,
 }
@@ -28,17 +31,37 @@ fn read(row: &Row<'_>) -> Result<Connection> {
             rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, format!("state {state}").into())
         })?,
         passive: row.get("passive")?,
+        display: row.get("display")?,
+        tunnel: parsed(row, "tunnel")?,
         owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
         created: row.get("created")?,
     })
 }
 
-pub(crate) fn insert(db: &Db, vpn_gateway: i64, customer_gateway: i64, passive: bool, owner: Owner) -> Result<i64> {
+pub(crate) struct New {
+    pub vpn_gateway: i64,
+    pub customer_gateway: i64,
+    pub passive: bool,
+    pub display: bool,
+}
+
+pub(crate) fn insert(db: &Db, new: &New, owner: Owner) -> Result<i64> {
+    let uuid = new_uuid();
     db.execute(
-        "INSERT INTO s2s_vpn_connection (uuid, vpn_gateway_id, customer_gateway_id, state, passive, domain_id,
-                                         account_id, created)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        (new_uuid(), vpn_gateway, customer_gateway, State::Pending.name(), passive, owner.domain, owner.account, now()),
+        "INSERT INTO s2s_vpn_connection (uuid, vpn_gateway_id, customer_gateway_id, state, passive, display, domain_id,
+                                         account_id, created, tunnel)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?1)",
+        (
+            uuid,
+            new.vpn_gateway,
+            new.customer_gateway,
+            State::Pending.name(),
+            new.passive,
+            new.display,
+            owner.domain,
+            owner.account,
+            now(),
+        ),
     )?;
     Ok(db.last_insert_rowid())
 }
@@ -78,4 +101,8 @@ pub(crate) fn vpc(db: &Db, id: i64) -> Result<Option<i64>> {
 
 pub(crate) fn set_state(db: &Db, id: i64, state: State) -> Result<()> {
     db.execute("UPDATE s2s_vpn_connection SET state = ?1 WHERE id = ?2", (state.name(), id)).map(drop)
+}
+
+pub(crate) fn set_display(db: &Db, id: i64, display: bool) -> Result<()> {
+    db.execute("UPDATE s2s_vpn_connection SET display = ?1 WHERE id = ?2", (display, id)).map(drop)
 }

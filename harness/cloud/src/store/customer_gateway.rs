@@ -1,12 +1,11 @@
 //! Customer gateways: the far end of connections, as its owner described it.
 
-use std::net::Ipv4Addr;
-
 use policy::PreSharedKey;
 use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
 
 use super::{Result, account::Owner, all, new_uuid, parsed};
+use crate::rule::host::Host;
 
 pub(crate) struct CustomerGateway {
     pub id: i64,
@@ -18,7 +17,7 @@ pub(crate) struct CustomerGateway {
 /// Policies and networks stay as they were typed; the API returns them so.
 pub(crate) struct New {
     pub name: String,
-    pub gateway: Ipv4Addr,
+    pub gateway: Host,
     pub cidr_list: String,
     pub psk: PreSharedKey,
     pub ike_policy: String,
@@ -26,6 +25,9 @@ pub(crate) struct New {
     pub ike_lifetime: i64,
     pub esp_lifetime: i64,
     pub dpd: bool,
+    pub force_encap: bool,
+    pub ike_version: String,
+    pub split: bool,
 }
 
 fn read(row: &Row<'_>) -> Result<CustomerGateway> {
@@ -34,7 +36,7 @@ fn read(row: &Row<'_>) -> Result<CustomerGateway> {
         uuid: parsed(row, "uuid")?,
         data: New {
             name: row.get("name")?,
-            gateway: parsed(row, "gateway_ip")?,
+            gateway: Host::stored(row.get("gateway_ip")?),
             cidr_list: row.get("guest_cidr_list")?,
             psk: PreSharedKey::new(row.get::<_, String>("ipsec_psk")?),
             ike_policy: row.get("ike_policy")?,
@@ -42,6 +44,9 @@ fn read(row: &Row<'_>) -> Result<CustomerGateway> {
             ike_lifetime: row.get("ike_lifetime")?,
             esp_lifetime: row.get("esp_lifetime")?,
             dpd: row.get("dpd")?,
+            force_encap: row.get("force_encap")?,
+            ike_version: row.get("ike_version")?,
+            split: row.get("split_connections")?,
         },
         owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
     })
@@ -49,11 +54,34 @@ fn read(row: &Row<'_>) -> Result<CustomerGateway> {
 
 pub(crate) fn insert(db: &Connection, new: &New, owner: Owner) -> Result<i64> {
     db.execute(
-        "INSERT INTO s2s_customer_gateway (uuid, name, gateway_ip, guest_cidr_list, ipsec_psk, ike_policy, esp_policy,
-                                           ike_lifetime, esp_lifetime, dpd, domain_id, account_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO s2s_customer_gateway (uuid, name, gateway_ip, guest_cidr_list, ike_policy, esp_policy, domain_id,
+                                           account_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (
             new_uuid(),
+            &new.name,
+            new.gateway.to_string(),
+            &new.cidr_list,
+            &new.ike_policy,
+            &new.esp_policy,
+            owner.domain,
+            owner.account,
+        ),
+    )?;
+    let id = db.last_insert_rowid();
+    update(db, id, new)?;
+    Ok(id)
+}
+
+/// Replaces all that its owner says of it.
+pub(crate) fn update(db: &Connection, id: i64, new: &New) -> Result<()> {
+    db.execute(
+        "UPDATE s2s_customer_gateway
+         SET name = ?1, gateway_ip = ?2, guest_cidr_list = ?3, ipsec_psk = ?4, ike_policy = ?5, esp_policy = ?6,
+             ike_lifetime = ?7, esp_lifetime = ?8, dpd = ?9, force_encap = ?10, ike_version = ?11,
+             split_connections = ?12
+         WHERE id = ?13",
+        (
             &new.name,
             new.gateway.to_string(),
             &new.cidr_list,
@@ -63,11 +91,13 @@ pub(crate) fn insert(db: &Connection, new: &New, owner: Owner) -> Result<i64> {
             new.ike_lifetime,
             new.esp_lifetime,
             new.dpd,
-            owner.domain,
-            owner.account,
+            new.force_encap,
+            &new.ike_version,
+            new.split,
+            id,
         ),
-    )?;
-    Ok(db.last_insert_rowid())
+    )
+    .map(drop)
 }
 
 pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<CustomerGateway>> {

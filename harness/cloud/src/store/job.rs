@@ -4,19 +4,25 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Result, account, new_uuid, now, parsed};
+use super::{
+    Result,
+    account::{Actor, Owner},
+    all, new_uuid, now, parsed,
+};
 
 pub(crate) struct Job {
     pub id: i64,
     pub uuid: Uuid,
     pub user: i64,
-    pub owner: account::Owner,
+    pub owner: Owner,
     pub instance: Option<Instance>,
     pub command: String,
     pub status: Status,
     pub result_code: i64,
     pub result: Option<Value>,
     pub created: String,
+    /// Unless it is still under way.
+    pub completed: Option<String>,
 }
 
 /// What the job is about, if its command created something.
@@ -41,7 +47,7 @@ fn read(row: &Row<'_>) -> Result<Job> {
         id: row.get("id")?,
         uuid: parsed(row, "uuid")?,
         user: row.get("user_id")?,
-        owner: account::Owner { account: row.get("account_id")?, domain: account::ADMIN.domain },
+        owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
         instance: kind.zip(id).map(|(kind, id)| Instance { kind, id }),
         command: row.get("job_cmd")?,
         status: match row.get("job_status")? {
@@ -52,19 +58,29 @@ fn read(row: &Row<'_>) -> Result<Job> {
         result_code: row.get("job_result_code")?,
         result: result.and_then(|text| serde_json::from_str(&text).ok()),
         created: row.get("created")?,
+        completed: row.get("last_updated")?,
     })
 }
 
-/// A job that has not begun. `parameters` must hold no secret.
-pub(crate) fn insert(db: &Connection, command: &str, parameters: &Value, instance: Option<&Instance>) -> Result<Job> {
+const JOBS: &str = "SELECT async_job.*, domain_id FROM async_job JOIN account ON account.id = async_job.account_id";
+
+/// A job that has not begun. `parameters` must hold no secret. The client may have chosen its id.
+pub(crate) fn insert(
+    db: &Connection,
+    actor: Actor,
+    uuid: Option<Uuid>,
+    command: &str,
+    parameters: &Value,
+    instance: Option<&Instance>,
+) -> Result<Job> {
     db.execute(
         "INSERT INTO async_job (uuid, user_id, account_id, instance_type, instance_id, job_cmd, job_cmd_info, job_status,
                                 created)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         (
-            new_uuid(),
-            account::ADMIN_USER,
-            account::ADMIN.account,
+            uuid.map_or_else(new_uuid, |uuid| uuid.to_string()),
+            actor.user,
+            actor.owner.account,
             instance.map(|i| &i.kind),
             instance.map(|i| i.id),
             command,
@@ -73,17 +89,22 @@ pub(crate) fn insert(db: &Connection, command: &str, parameters: &Value, instanc
             now(),
         ),
     )?;
-    db.query_row("SELECT * FROM async_job WHERE id = ?1", [db.last_insert_rowid()], read)
+    db.query_row(&format!("{JOBS} WHERE async_job.id = ?1"), [db.last_insert_rowid()], read)
 }
 
 pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<Job>> {
-    db.query_row("SELECT * FROM async_job WHERE id = ?1", [id], read).optional()
+    db.query_row(&format!("{JOBS} WHERE async_job.id = ?1"), [id], read).optional()
 }
 
-pub(crate) fn finish(db: &Connection, id: i64, status: Status, code: u16, result: &Value) -> Result<()> {
+/// Newest first.
+pub(crate) fn list(db: &Connection) -> Result<Vec<Job>> {
+    all(db, &format!("{JOBS} ORDER BY async_job.id DESC"), [], read)
+}
+
+pub(crate) fn finish(db: &Connection, id: i64, status: Status, code: u16, result: Option<&Value>) -> Result<()> {
     db.execute(
         "UPDATE async_job SET job_status = ?1, job_result_code = ?2, job_result = ?3, last_updated = ?4 WHERE id = ?5",
-        (status as i64, code, result.to_string(), now(), id),
+        (status as i64, code, result.map(Value::to_string), now(), id),
     )
     .map(drop)
 }

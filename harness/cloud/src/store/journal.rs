@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     Result,
-    account::{ADMIN, ADMIN_USER, Owner},
+    account::{Actor, Owner},
     all, new_uuid, now, parsed,
 };
 
@@ -13,6 +13,7 @@ use super::{
 pub(crate) const DOMAIN_ROUTER: i64 = 9;
 
 pub(crate) struct Alert {
+    pub id: i64,
     pub uuid: Uuid,
     pub kind: i64,
     pub subject: String,
@@ -21,6 +22,7 @@ pub(crate) struct Alert {
 
 fn read(row: &Row<'_>) -> Result<Alert> {
     Ok(Alert {
+        id: row.get("id")?,
         uuid: parsed(row, "uuid")?,
         kind: row.get("type")?,
         subject: row.get("subject")?,
@@ -50,6 +52,7 @@ pub(crate) struct Event {
     pub level: String,
     pub description: String,
     pub owner: Owner,
+    pub username: String,
     pub created: String,
     /// The first event of the same command, unless this is it.
     pub parent: Option<Uuid>,
@@ -57,7 +60,8 @@ pub(crate) struct Event {
 
 /// Newest first.
 pub(crate) fn events(db: &Connection) -> Result<Vec<Event>> {
-    let sql = "SELECT event.*, parent.uuid AS parent FROM event LEFT JOIN event AS parent ON parent.id = event.start_id
+    let sql = "SELECT event.*, parent.uuid AS parent, username FROM event
+               LEFT JOIN event AS parent ON parent.id = event.start_id JOIN user ON user.id = event.user_id
                ORDER BY event.id DESC";
     all(db, sql, [], |row| {
         let parent: Option<String> = row.get("parent")?;
@@ -69,26 +73,39 @@ pub(crate) fn events(db: &Connection) -> Result<Vec<Event>> {
             level: row.get("level")?,
             description: row.get("description")?,
             owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
+            username: row.get("username")?,
             created: row.get("created")?,
             parent: parent.and_then(|uuid| uuid.parse().ok()),
         })
     })
 }
 
-/// One step of a command: `kind` is such as `VPN.S2S.CONNECTION.CREATE`, `state` how far it has come.
+/// One step of a command: its kind is such as `VPN.S2S.CONNECTION.CREATE`, its state how far it has come.
 /// Returns the row; `start` is the row of the command's first event, or 0.
-pub(crate) fn event(
-    db: &Connection,
-    kind: &str,
-    state: &str,
-    level: &str,
-    description: &str,
-    start: i64,
-) -> Result<i64> {
+pub(crate) fn event(db: &Connection, actor: Actor, step: &Step<'_>, start: i64) -> Result<i64> {
+    let (user, owner) = (actor.user, actor.owner);
     db.execute(
         "INSERT INTO event (uuid, type, state, description, user_id, account_id, domain_id, created, level, start_id)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        (new_uuid(), kind, state, description, ADMIN_USER, ADMIN.account, ADMIN.domain, now(), level, start),
+        (
+            new_uuid(),
+            step.kind,
+            step.state,
+            step.text,
+            user,
+            owner.account,
+            owner.domain,
+            now(),
+            step.level.name(),
+            start,
+        ),
     )?;
     Ok(db.last_insert_rowid())
+}
+
+pub(crate) struct Step<'a> {
+    pub kind: &'a str,
+    pub state: &'a str,
+    pub level: crate::Level,
+    pub text: &'a str,
 }

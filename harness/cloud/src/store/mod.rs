@@ -6,7 +6,10 @@ pub(crate) mod customer_gateway;
 pub(crate) mod job;
 pub(crate) mod journal;
 pub(crate) mod offering;
+pub(crate) mod router;
 pub(crate) mod tier;
+pub(crate) mod usage;
+pub(crate) mod vm;
 pub(crate) mod vpc;
 pub(crate) mod vpn_gateway;
 
@@ -15,6 +18,8 @@ use std::{path::Path, str::FromStr, sync::Mutex};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, types::Type};
 use uuid::Uuid;
+
+use account::Owner;
 
 use crate::{CloudError, Profile, StoreLocation, lock};
 
@@ -84,22 +89,37 @@ fn prepare(db: &mut Connection, profile: Profile) -> Result<String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entity {
     Domain,
+    Account,
+    User,
     Zone,
     VpcOffering,
     NetworkOffering,
+    ServiceOffering,
+    Template,
     Vpc,
     Network,
+    Router,
+    Address,
+    Vm,
     VpnGateway,
     CustomerGateway,
     Connection,
     Job,
     Event,
+    Alert,
 }
 
 impl Entity {
     fn table(self) -> &'static str {
         match self {
             Self::Domain => "domain",
+            Self::Account => "account",
+            Self::User => "user",
+            Self::ServiceOffering => "disk_offering",
+            Self::Template => "vm_template",
+            Self::Router => "domain_router",
+            Self::Address => "user_ip_address",
+            Self::Vm => "user_vm",
             Self::Zone => "data_center",
             Self::VpcOffering => "vpc_offerings",
             Self::NetworkOffering => "network_offerings",
@@ -110,13 +130,55 @@ impl Entity {
             Self::Connection => "s2s_vpn_connection",
             Self::Job => "async_job",
             Self::Event => "event",
+            Self::Alert => "alert",
         }
     }
 
-    /// The row with this UUID or, as before CloudStack 3, with this number; removed ones included.
-    pub(crate) fn resolve(self, db: &Connection, text: &str) -> Result<Option<i64>> {
+    /// The row with this UUID or, where `numbers` are taken as before CloudStack 3, with this number;
+    /// removed ones included.
+    pub(crate) fn resolve(self, db: &Connection, text: &str, numbers: bool) -> Result<Option<i64>> {
         let sql = format!("SELECT id FROM {} WHERE uuid = ?1 OR id = ?2", self.table());
-        db.query_row(&sql, (text, text.parse::<i64>().ok()), |row| row.get(0)).optional()
+        let number = text.parse::<i64>().ok().filter(|_| numbers);
+        db.query_row(&sql, (text, number), |row| row.get(0)).optional()
+    }
+
+    /// Who a row belongs to, if rows of its kind belong to anybody.
+    pub(crate) fn owner(self, db: &Connection, id: i64) -> Result<Option<Owner>> {
+        let sql = match self {
+            Self::Vpc
+            | Self::Network
+            | Self::VpnGateway
+            | Self::CustomerGateway
+            | Self::Connection
+            | Self::Vm
+            | Self::Event => format!("SELECT account_id, domain_id FROM {} WHERE id = ?1", self.table()),
+            Self::Account => "SELECT id AS account_id, domain_id FROM account WHERE id = ?1".to_owned(),
+            Self::User | Self::Job => format!(
+                "SELECT account_id, domain_id FROM {0} JOIN account ON account.id = account_id WHERE {0}.id = ?1",
+                self.table()
+            ),
+            Self::Router => "SELECT account_id, domain_id FROM domain_router JOIN vpc ON vpc.id = vpc_id
+                             WHERE domain_router.id = ?1"
+                .to_owned(),
+            Self::Address => {
+                "SELECT account_id, domain_id FROM user_ip_address WHERE id = ?1 AND vpc_id IS NOT NULL".to_owned()
+            }
+            Self::Domain
+            | Self::Zone
+            | Self::VpcOffering
+            | Self::NetworkOffering
+            | Self::ServiceOffering
+            | Self::Template
+            | Self::Alert => return Ok(None),
+        };
+        let read = |row: &Row<'_>| Ok(Owner { account: row.get("account_id")?, domain: row.get("domain_id")? });
+        db.query_row(&sql, [id], read).optional()
+    }
+
+    /// Gives a row another UUID.
+    pub(crate) fn rename(self, db: &Connection, id: i64, uuid: Uuid) -> Result<()> {
+        let sql = format!("UPDATE {} SET uuid = ?1 WHERE id = ?2", self.table());
+        db.execute(&sql, (uuid.to_string(), id)).map(drop)
     }
 
     pub(crate) fn uuid(self, db: &Connection, id: i64) -> Result<Uuid> {
@@ -185,7 +247,7 @@ mod tests {
         let store = Store::open(&StoreLocation::Memory, Profile::Spec2012).unwrap();
         let gateway = |policy: &str| customer_gateway::New {
             name: "n".to_owned(),
-            gateway: [198, 51, 100, 7].into(),
+            gateway: crate::rule::host::Host::Address([198, 51, 100, 7].into()),
             cidr_list: "10.0.0.0/8".to_owned(),
             psk: policy::PreSharedKey::new("k"),
             ike_policy: policy.to_owned(),
@@ -193,8 +255,12 @@ mod tests {
             ike_lifetime: 86_400,
             esp_lifetime: 3_600,
             dpd: false,
+            force_encap: false,
+            ike_version: "ike".to_owned(),
+            split: false,
         };
-        let insert = |policy| store.transaction(|db| customer_gateway::insert(db, &gateway(policy), account::ADMIN));
+        let insert =
+            |policy| store.transaction(|db| customer_gateway::insert(db, &gateway(policy), account::ADMIN.owner));
         assert!(insert("3des-sha1,aes128-sha1;modp1536").is_ok());
         assert!(insert("3des-sha1;modp1024,aes128-sha1;modp1536").is_err());
     }

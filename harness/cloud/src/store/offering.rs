@@ -1,4 +1,4 @@
-//! What a fresh CloudStack offers: a zone, a kind of VPC, a kind of tier.
+//! What a fresh CloudStack offers: a zone, and a kind of VPC, tier and guest.
 
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
@@ -13,6 +13,14 @@ pub(super) fn seed(db: &Connection) -> Result<()> {
     db.execute(
         "INSERT INTO disk_offering (id, uuid, name, display_text)
          VALUES (1, ?1, 'System Offering For Software Router', 'System Offering For Software Router')",
+        [new_uuid()],
+    )?;
+    db.execute(
+        "INSERT INTO disk_offering (id, uuid, name, display_text) VALUES (2, ?1, 'Small Instance', 'Small Instance')",
+        [new_uuid()],
+    )?;
+    db.execute(
+        "INSERT INTO vm_template (id, uuid, name, display_text) VALUES (1, ?1, 'guest', 'A guest that answers')",
         [new_uuid()],
     )?;
     db.execute(
@@ -106,4 +114,30 @@ pub(crate) fn network_offerings(db: &Connection) -> Result<Vec<NetworkOffering>>
 
 pub(crate) fn network_offering(db: &Connection, id: i64) -> Result<NetworkOffering> {
     db.query_row(&format!("{NETWORK_OFFERINGS} WHERE network_offerings.id = ?1"), [id], network_offering_of)
+}
+
+/// A guest's size, or what it is made from.
+pub(crate) struct Named {
+    pub id: i64,
+    pub uuid: Uuid,
+    pub name: String,
+    pub display_text: String,
+}
+
+fn named(row: &Row<'_>) -> Result<Named> {
+    Ok(Named {
+        id: row.get("id")?,
+        uuid: parsed(row, "uuid")?,
+        name: row.get("name")?,
+        display_text: row.get("display_text")?,
+    })
+}
+
+/// Sizes of guests; the routers' own is not among them.
+pub(crate) fn service_offerings(db: &Connection) -> Result<Vec<Named>> {
+    all(db, "SELECT * FROM disk_offering WHERE id > 1 ORDER BY id", [], named)
+}
+
+pub(crate) fn templates(db: &Connection) -> Result<Vec<Named>> {
+    all(db, "SELECT * FROM vm_template ORDER BY id", [], named)
 }

@@ -2,20 +2,27 @@
 -- fit is refused here, after the service has accepted it, as CloudStack's database refuses it.
 CREATE TABLE profile (name TEXT NOT NULL);
 CREATE TABLE domain (
-    id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, path TEXT NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+    parent INTEGER REFERENCES domain (id), path TEXT NOT NULL UNIQUE
 ) STRICT;
 CREATE TABLE account (
-    id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, account_name TEXT NOT NULL, type INTEGER NOT NULL,
-    domain_id INTEGER NOT NULL REFERENCES domain (id), state TEXT NOT NULL DEFAULT 'enabled'
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, account_name TEXT NOT NULL, type INTEGER NOT NULL,
+    domain_id INTEGER NOT NULL REFERENCES domain (id), state TEXT NOT NULL DEFAULT 'enabled', created TEXT NOT NULL,
+    removed TEXT
 ) STRICT;
 CREATE TABLE user (
-    id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, username TEXT NOT NULL,
-    account_id INTEGER NOT NULL REFERENCES account (id)
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, username TEXT NOT NULL,
+    account_id INTEGER NOT NULL REFERENCES account (id), firstname TEXT NOT NULL DEFAULT '',
+    lastname TEXT NOT NULL DEFAULT '', email TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'enabled',
+    api_key TEXT UNIQUE, secret_key TEXT, created TEXT NOT NULL, removed TEXT
 ) STRICT;
 CREATE TABLE data_center (
     id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, networktype TEXT NOT NULL
 ) STRICT;
 CREATE TABLE disk_offering (
+    id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, display_text TEXT NOT NULL
+) STRICT;
+CREATE TABLE vm_template (
     id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, display_text TEXT NOT NULL
 ) STRICT;
 CREATE TABLE vpc_offerings (
@@ -33,7 +40,7 @@ CREATE TABLE vpc (
     vpc_offering_id INTEGER NOT NULL REFERENCES vpc_offerings (id),
     zone_id INTEGER NOT NULL REFERENCES data_center (id),
     domain_id INTEGER NOT NULL REFERENCES domain (id), account_id INTEGER NOT NULL REFERENCES account (id),
-    network_domain TEXT, created TEXT NOT NULL, removed TEXT
+    network_domain TEXT, start INTEGER NOT NULL DEFAULT 1, created TEXT NOT NULL, removed TEXT
 ) STRICT;
 CREATE TABLE networks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE,
@@ -53,7 +60,7 @@ CREATE TABLE s2s_vpn_gateway (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE,
     addr_id INTEGER NOT NULL REFERENCES user_ip_address (id), vpc_id INTEGER NOT NULL REFERENCES vpc (id),
     domain_id INTEGER NOT NULL REFERENCES domain (id), account_id INTEGER NOT NULL REFERENCES account (id),
-    removed TEXT
+    display INTEGER NOT NULL DEFAULT 1, removed TEXT
 ) STRICT;
 CREATE TABLE s2s_customer_gateway (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE,
@@ -66,6 +73,9 @@ CREATE TABLE s2s_customer_gateway (
     ike_lifetime INTEGER NOT NULL DEFAULT 86400 CHECK (abs(ike_lifetime) <= 2147483647),
     esp_lifetime INTEGER NOT NULL DEFAULT 3600 CHECK (abs(esp_lifetime) <= 2147483647),
     dpd INTEGER NOT NULL DEFAULT 0,
+    force_encap INTEGER NOT NULL DEFAULT 0,
+    ike_version TEXT NOT NULL DEFAULT 'ike' CHECK (length(ike_version) <= 5),
+    split_connections INTEGER NOT NULL DEFAULT 0,
     domain_id INTEGER NOT NULL REFERENCES domain (id), account_id INTEGER NOT NULL REFERENCES account (id),
     removed TEXT
 ) STRICT;
@@ -75,7 +85,33 @@ CREATE TABLE s2s_vpn_connection (
     customer_gateway_id INTEGER REFERENCES s2s_customer_gateway (id),
     state TEXT NOT NULL, passive INTEGER NOT NULL DEFAULT 0,
     domain_id INTEGER NOT NULL REFERENCES domain (id), account_id INTEGER NOT NULL REFERENCES account (id),
+    display INTEGER NOT NULL DEFAULT 1, created TEXT NOT NULL, removed TEXT,
+    -- Not CloudStack's: what the router knows the connection by. A uuid can be changed, this cannot.
+    tunnel TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE INDEX s2s_vpn_connection_vpn_gateway ON s2s_vpn_connection (vpn_gateway_id);
+CREATE INDEX s2s_vpn_connection_customer_gateway ON s2s_vpn_connection (customer_gateway_id);
+CREATE TABLE domain_router (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, state TEXT NOT NULL,
+    vpc_id INTEGER NOT NULL REFERENCES vpc (id), created TEXT NOT NULL, removed TEXT
+) STRICT;
+CREATE TABLE user_vm (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, display_name TEXT NOT NULL,
+    state TEXT NOT NULL, network_id INTEGER NOT NULL REFERENCES networks (id), ip_address TEXT NOT NULL,
+    service_offering_id INTEGER NOT NULL REFERENCES disk_offering (id),
+    template_id INTEGER NOT NULL REFERENCES vm_template (id),
+    domain_id INTEGER NOT NULL REFERENCES domain (id), account_id INTEGER NOT NULL REFERENCES account (id),
     created TEXT NOT NULL, removed TEXT
+) STRICT;
+-- The last reading of a router's counters of a connection.
+CREATE TABLE vpn_counter (
+    connection_id INTEGER PRIMARY KEY REFERENCES s2s_vpn_connection (id),
+    sent INTEGER NOT NULL, received INTEGER NOT NULL
+) STRICT;
+-- One row for each connection and day, in UTC.
+CREATE TABLE cloud_usage (
+    connection_id INTEGER NOT NULL REFERENCES s2s_vpn_connection (id), day TEXT NOT NULL,
+    sent INTEGER NOT NULL, received INTEGER NOT NULL, PRIMARY KEY (connection_id, day)
 ) STRICT;
 CREATE TABLE async_job (
     id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE,

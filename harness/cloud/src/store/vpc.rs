@@ -18,6 +18,8 @@ pub(crate) struct Vpc {
     pub offering: i64,
     pub zone: i64,
     pub network_domain: Option<String>,
+    /// Its router was to be deployed with it, and not only with its first tier.
+    pub start: bool,
     pub owner: Owner,
     pub created: String,
 }
@@ -29,6 +31,7 @@ pub(crate) struct New<'a> {
     pub offering: i64,
     pub zone: i64,
     pub network_domain: Option<&'a str>,
+    pub start: bool,
 }
 
 fn read(row: &Row<'_>) -> Result<Vpc> {
@@ -42,6 +45,7 @@ fn read(row: &Row<'_>) -> Result<Vpc> {
         offering: row.get("vpc_offering_id")?,
         zone: row.get("zone_id")?,
         network_domain: row.get("network_domain")?,
+        start: row.get("start")?,
         owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
         created: row.get("created")?,
     })
@@ -50,8 +54,8 @@ fn read(row: &Row<'_>) -> Result<Vpc> {
 pub(crate) fn insert(db: &Connection, new: &New<'_>, owner: Owner) -> Result<i64> {
     db.execute(
         "INSERT INTO vpc (uuid, name, display_text, cidr, state, vpc_offering_id, zone_id, domain_id, account_id,
-                          network_domain, created)
-         VALUES (?1, ?2, ?3, ?4, 'Enabled', ?5, ?6, ?7, ?8, ?9, ?10)",
+                          network_domain, created, start)
+         VALUES (?1, ?2, ?3, ?4, 'Enabled', ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         (
             new_uuid(),
             new.name,
@@ -63,6 +67,7 @@ pub(crate) fn insert(db: &Connection, new: &New<'_>, owner: Owner) -> Result<i64
             owner.account,
             new.network_domain,
             now(),
+            new.start,
         ),
     )?;
     Ok(db.last_insert_rowid())
@@ -81,9 +86,46 @@ pub(crate) fn set_state(db: &Connection, id: i64, state: &str) -> Result<()> {
     db.execute("UPDATE vpc SET state = ?1 WHERE id = ?2", (state, id)).map(drop)
 }
 
+/// The job that was deleting them has failed, so they are as they were.
+pub(crate) fn keep_half_deleted(db: &Connection) -> Result<()> {
+    db.execute("UPDATE vpc SET state = 'Enabled' WHERE state = 'Inactive' AND removed IS NULL", []).map(drop)
+}
+
+pub(crate) fn rename(db: &Connection, id: i64, name: &str, display_text: &str) -> Result<()> {
+    db.execute("UPDATE vpc SET name = ?1, display_text = ?2 WHERE id = ?3", (name, display_text, id)).map(drop)
+}
+
 pub(crate) struct Address {
     pub id: i64,
     pub address: Ipv4Addr,
+}
+
+/// A public address and who has it.
+pub(crate) struct Public {
+    pub id: i64,
+    pub uuid: Uuid,
+    pub address: Ipv4Addr,
+    pub source_nat: bool,
+    pub allocated: Option<String>,
+    pub zone: i64,
+    pub vpc: i64,
+    pub owner: Owner,
+}
+
+/// Those that a VPC holds, newest first.
+pub(crate) fn public_addresses(db: &Connection) -> Result<Vec<Public>> {
+    all(db, "SELECT * FROM user_ip_address WHERE vpc_id IS NOT NULL ORDER BY id DESC", [], |row| {
+        Ok(Public {
+            id: row.get("id")?,
+            uuid: parsed(row, "uuid")?,
+            address: parsed(row, "public_ip_address")?,
+            source_nat: row.get("source_nat")?,
+            allocated: row.get("allocated")?,
+            zone: row.get("data_center_id")?,
+            vpc: row.get("vpc_id")?,
+            owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
+        })
+    })
 }
 
 /// The source NAT address of a VPC.

@@ -11,6 +11,7 @@ pub(crate) struct VpnGateway {
     /// Row of its public address.
     pub address: i64,
     pub vpc: i64,
+    pub display: bool,
     pub owner: Owner,
 }
 
@@ -20,14 +21,16 @@ fn read(row: &Row<'_>) -> Result<VpnGateway> {
         uuid: parsed(row, "uuid")?,
         address: row.get("addr_id")?,
         vpc: row.get("vpc_id")?,
+        display: row.get("display")?,
         owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
     })
 }
 
-pub(crate) fn insert(db: &Connection, vpc: i64, address: i64, owner: Owner) -> Result<i64> {
+pub(crate) fn insert(db: &Connection, vpc: i64, address: i64, display: bool, owner: Owner) -> Result<i64> {
     db.execute(
-        "INSERT INTO s2s_vpn_gateway (uuid, addr_id, vpc_id, domain_id, account_id) VALUES (?1, ?2, ?3, ?4, ?5)",
-        (new_uuid(), address, vpc, owner.domain, owner.account),
+        "INSERT INTO s2s_vpn_gateway (uuid, addr_id, vpc_id, display, domain_id, account_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (new_uuid(), address, vpc, display, owner.domain, owner.account),
     )?;
     Ok(db.last_insert_rowid())
 }
@@ -43,4 +46,8 @@ pub(crate) fn of_vpc(db: &Connection, vpc: i64) -> Result<Option<VpnGateway>> {
 /// Newest first.
 pub(crate) fn list(db: &Connection) -> Result<Vec<VpnGateway>> {
     all(db, "SELECT * FROM s2s_vpn_gateway WHERE removed IS NULL ORDER BY id DESC", [], read)
+}
+
+pub(crate) fn set_display(db: &Connection, id: i64, display: bool) -> Result<()> {
+    db.execute("UPDATE s2s_vpn_gateway SET display = ?1 WHERE id = ?2", (display, id)).map(drop)
 }

@@ -5,16 +5,8 @@ use tunnelproof_cloud::{Client, ClientError, Credentials};
 
 use super::{Cloud, customer_gateway, id};
 
-/// Code and text of a refusal, whether by the answer or by the job.
 async fn refused(cloud: &Cloud, command: &str, parameters: &[(&str, &str)]) -> (i64, String) {
-    match cloud.client.run(command, parameters).await {
-        Err(ClientError::Api { code, text, status, .. }) => {
-            assert_eq!(i64::from(status), code);
-            (code, text)
-        }
-        Err(ClientError::Job { code, text, .. }) => (code, text),
-        other => panic!("{command} {parameters:?}: {other:?}"),
-    }
+    super::refusal(&cloud.client, command, parameters).await
 }
 
 #[tokio::test]

@@ -1,12 +1,18 @@
 //! The service through its public door, HTTP, over a network that is a table in memory.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
 mod errors;
 mod fabric;
 mod lifecycle;
+mod model;
 mod monitor;
+mod release;
 mod restart;
+mod routers;
 mod strangers;
+mod usage;
+mod validation;
 mod wire;
 
 use std::{
@@ -23,9 +29,9 @@ fn credentials() -> Credentials {
     Credentials { api_key: "AK".to_owned(), secret_key: "SK".to_owned() }
 }
 
-fn config(store: StoreLocation) -> Config {
+fn config(profile: Profile, store: StoreLocation) -> Config {
     Config {
-        profile: Profile::Spec2012,
+        profile,
         public_addresses: vec![[203, 0, 113, 1].into(), [203, 0, 113, 2].into()],
         credentials: credentials(),
         store,
@@ -44,18 +50,31 @@ struct Cloud {
 
 impl Cloud {
     async fn start() -> Self {
-        Self::start_over(StoreLocation::Memory, Arc::default()).await
+        Self::of(Profile::Spec2012).await
+    }
+
+    async fn of(profile: Profile) -> Self {
+        Self::with(config(profile, StoreLocation::Memory), Arc::default()).await
     }
 
     async fn start_over(store: StoreLocation, network: Arc<Network>) -> Self {
+        Self::with(config(Profile::Spec2012, store), network).await
+    }
+
+    async fn with(config: Config, network: Arc<Network>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let service = Service::start(config(store), Arc::new(Shared(network.clone())), listener).await.unwrap();
+        let service = Service::start(config, Arc::new(Shared(network.clone())), listener).await.unwrap();
         let calls: Arc<Mutex<Vec<Call>>> = Arc::default();
         let remember = calls.clone();
         let client = Client::new(service.endpoint(), credentials())
             .on_call(move |call| remember.lock().unwrap().push(call.clone()))
             .polling(Duration::from_millis(1), Duration::from_secs(600));
         Self { service, network, client, calls }
+    }
+
+    /// A client of the same service with other keys.
+    fn client_of(&self, credentials: Credentials) -> Client {
+        Client::new(self.service.endpoint(), credentials).polling(Duration::from_millis(1), Duration::from_secs(600))
     }
 
     async fn call(&self, command: &str, parameters: &[(&str, &str)]) -> Value {
@@ -140,4 +159,16 @@ fn customer_gateway<'a>(gateway: &'a str, cidrs: &'a str) -> [(&'static str, &'a
 
 fn id(object: &Value) -> &str {
     object["id"].as_str().unwrap()
+}
+
+/// Code and text of a refusal, whether by the answer or by the job.
+async fn refusal(client: &Client, command: &str, parameters: &[(&str, &str)]) -> (i64, String) {
+    match client.run(command, parameters).await {
+        Err(cloud::ClientError::Api { code, text, status, .. }) => {
+            assert_eq!(i64::from(status), code);
+            (code, text)
+        }
+        Err(cloud::ClientError::Job { code, text, .. }) => (code, text),
+        other => panic!("{command} {parameters:?}: {other:?}"),
+    }
 }

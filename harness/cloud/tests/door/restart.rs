@@ -7,14 +7,14 @@ use tunnelproof_cloud::{ClientError, StoreLocation};
 use super::{Cloud, fabric::Network, id};
 
 /// A database of this test's own, removed with its value.
-struct File(PathBuf);
+pub struct File(PathBuf);
 
 impl File {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(std::env::temp_dir().join(format!("tunnelproof-cloud-{}.db", uuid::Uuid::new_v4())))
     }
 
-    fn location(&self) -> StoreLocation {
+    pub fn location(&self) -> StoreLocation {
         StoreLocation::File(self.0.clone())
     }
 }

@@ -4,36 +4,63 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
-use tunnelproof_cloud::ClientError;
+use tunnelproof_cloud::{ClientError, Profile};
 
 use super::{Cloud, wire::exchange};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 49] = [
     "listZones",
     "listVPCOfferings",
     "listNetworkOfferings",
+    "listServiceOfferings",
+    "listTemplates",
     "createVPC",
     "listVPCs",
+    "updateVPC",
+    "restartVPC",
     "deleteVPC",
     "createNetwork",
     "listNetworks",
     "deleteNetwork",
+    "deployVirtualMachine",
+    "listVirtualMachines",
+    "destroyVirtualMachine",
+    "listPublicIpAddresses",
     "createVpnCustomerGateway",
     "listVpnCustomerGateways",
+    "updateVpnCustomerGateway",
     "deleteVpnCustomerGateway",
     "createVpnGateway",
     "listVpnGateways",
+    "updateVpnGateway",
     "deleteVpnGateway",
     "createVpnConnection",
     "listVpnConnections",
+    "updateVpnConnection",
     "deleteVpnConnection",
     "resetVpnConnection",
+    "listRouters",
+    "stopRouter",
+    "startRouter",
+    "rebootRouter",
+    "createAccount",
+    "listAccounts",
+    "deleteAccount",
+    "listUsers",
+    "registerUserKeys",
+    "createDomain",
+    "listDomains",
     "queryAsyncJobResult",
+    "listAsyncJobs",
     "listAlerts",
     "listEvents",
+    "listUsageRecords",
+    "listUsageTypes",
+    "listCapabilities",
+    "listApis",
 ];
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 41] = [
     "id",
     "name",
     "displaytext",
@@ -41,6 +68,10 @@ const NAMES: [&str; 20] = [
     "zoneid",
     "vpcofferingid",
     "networkofferingid",
+    "serviceofferingid",
+    "templateid",
+    "templatefilter",
+    "networkids",
     "vpcid",
     "gateway",
     "netmask",
@@ -49,19 +80,38 @@ const NAMES: [&str; 20] = [
     "ikepolicy",
     "esppolicy",
     "ikelifetime",
+    "ikeversion",
+    "passive",
     "s2svpngatewayid",
     "s2scustomergatewayid",
     "page",
     "pagesize",
     "jobid",
+    "account",
+    "domainid",
+    "accounttype",
+    "username",
+    "password",
+    "email",
+    "firstname",
+    "lastname",
+    "startdate",
+    "enddate",
+    "usageid",
+    "customid",
+    "customjobid",
+    "cleanup",
+    "start",
 ];
 
-fn service() -> &'static (Runtime, Cloud) {
-    static SERVICE: OnceLock<(Runtime, Cloud)> = OnceLock::new();
-    SERVICE.get_or_init(|| {
+/// One of each profile.
+fn services() -> &'static (Runtime, [Cloud; 2]) {
+    static SERVICES: OnceLock<(Runtime, [Cloud; 2])> = OnceLock::new();
+    SERVICES.get_or_init(|| {
         let runtime = Runtime::new().unwrap();
-        let cloud = runtime.block_on(Cloud::start());
-        (runtime, cloud)
+        let [older, newer] = Profile::ALL;
+        let clouds = runtime.block_on(async { [Cloud::of(older).await, Cloud::of(newer).await] });
+        (runtime, clouds)
     })
 }
 
@@ -82,10 +132,12 @@ proptest! {
 
     #[test]
     fn signed_nonsense_is_answered(
+        newer in any::<bool>(),
         command in proptest::sample::select(&COMMANDS[..]),
         parameters in proptest::collection::vec((proptest::sample::select(&NAMES[..]), value()), 0..9),
     ) {
-        let (runtime, cloud) = service();
+        let (runtime, clouds) = services();
+        let cloud = &clouds[usize::from(newer)];
         let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
         match runtime.block_on(cloud.client.run(command, &parameters)) {
             // Synchronous commands have no job to wait for.
@@ -99,7 +151,7 @@ proptest! {
 
     #[test]
     fn unsigned_nonsense_is_answered(query in "[!-~]{0,80}", form in any::<Vec<u8>>()) {
-        let (runtime, cloud) = service();
+        let (runtime, [cloud, _]) = services();
         let mut request = format!(
             "POST /client/api?{query} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", form.len()
         ).into_bytes();

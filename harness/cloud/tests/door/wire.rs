@@ -96,5 +96,8 @@ async fn nothing_that_is_shown_holds_a_secret() {
     for secret in ["not for logs", "\"SK\"", "\"AK\""] {
         assert!(!calls.contains(secret), "{secret}");
     }
-    assert!(!format!("{:?}", super::config(tunnelproof_cloud::StoreLocation::Memory)).contains("SK"));
+    assert!(
+        !format!("{:?}", super::config(tunnelproof_cloud::Profile::Spec2012, tunnelproof_cloud::StoreLocation::Memory))
+            .contains("SK")
+    );
 }

@@ -1,0 +1,280 @@
+//! Accounts and their users, and the keys that users sign with.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Access, Action, Answer, Call, Command, Event, Parameter, Result, Type, vpc};
+use crate::{
+    profile::Release,
+    server::{Cloud, Failure},
+    store::{
+        Entity,
+        account::{self, Account, Role, User},
+        api_time, customer_gateway, vpc as vpcs,
+    },
+};
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "createAccount",
+        area: "admin.account",
+        access: Access::Admins,
+        about: "Creates an account, with its first user and that user's keys",
+        parameters: &[
+            Parameter::required("username", Type::Text),
+            Parameter::required("password", Type::Secret),
+            Parameter::required("email", Type::Text),
+            Parameter::required("firstname", Type::Text),
+            Parameter::required("lastname", Type::Text),
+            Parameter::required("accounttype", Type::Long).optional_since(Release::V4_22),
+            Parameter::optional("account", Type::Text).field("accountName"),
+            Parameter::optional("domainid", Type::Id(Entity::Domain)),
+        ],
+        action: Action::Now(|call| Box::pin(async move { create(&call) })),
+        event: Some(Event { kind: "ACCOUNT.CREATE", description: "creating Account" }),
+        ..Command::BASE
+    },
+    Command {
+        name: "deleteAccount",
+        area: "admin.account",
+        access: Access::Admins,
+        about: "Deletes an account, and all that it owns",
+        parameters: &[Parameter::required("id", Type::Id(Entity::Account))],
+        action: Action::Job(|call| Box::pin(delete(call))),
+        event: Some(Event { kind: "ACCOUNT.DELETE", description: "deleting Account" }),
+        ..Command::BASE
+    },
+    Command {
+        name: "listAccounts",
+        area: "user.account",
+        about: "Lists accounts",
+        parameters: &[
+            Parameter::optional("id", Type::Id(Entity::Account)),
+            Parameter::optional("name", Type::Text),
+            Parameter::optional("accounttype", Type::Long),
+            Parameter::optional("state", Type::Text),
+        ],
+        action: Action::List { object: "account", rows: list },
+        ..Command::BASE
+    },
+    Command {
+        name: "listUsers",
+        area: "admin.user",
+        access: Access::Admins,
+        about: "Lists users",
+        parameters: &[
+            Parameter::optional("id", Type::Id(Entity::User)),
+            Parameter::optional("username", Type::Text),
+            Parameter::optional("state", Type::Text),
+            Parameter::optional("accounttype", Type::Long),
+        ],
+        action: Action::List { object: "user", rows: list_users },
+        ..Command::BASE
+    },
+    Command {
+        name: "registerUserKeys",
+        area: "admin.user",
+        about: "Gives a user new keys; the old ones are good no more",
+        parameters: &[Parameter::required("id", Type::Id(Entity::User))],
+        action: Action::Now(|call| Box::pin(async move { register(&call) })),
+        event: Some(Event { kind: "REGISTER.USER.KEY", description: "register for the developer API keys" }),
+        ..Command::BASE
+    },
+];
+
+fn create(call: &Call) -> Result<Answer> {
+    let (arguments, caller) = (&call.arguments, &call.caller);
+    let username = arguments.need_text("username")?;
+    let name = arguments.text("account").unwrap_or(username);
+    let role = arguments.long("accounttype").unwrap_or(Role::User.number());
+    let role = Role::of(role).ok_or_else(|| Failure::invalid(format!("Invalid account type {role}")))?;
+    call.cloud.store.transaction(|db| {
+        let domain = arguments.id("domainid").unwrap_or(caller.actor.owner.domain);
+        if !caller.may_enter(db, domain)? || (role == Role::RootAdmin && !caller.is_root()) {
+            return Err(caller.denied("domain"));
+        }
+        if role == Role::RootAdmin && domain != account::ROOT {
+            return Err(Failure::invalid("A root administrator can only be in the domain ROOT"));
+        }
+        if account::find(db, name, domain)?.is_some() {
+            return Err(Failure::invalid(format!("The specified account: {name} already exists")));
+        }
+        for user in account::users(db)? {
+            if user.username == username && account::of_user(db, user.id)?.domain_id == domain {
+                return Err(Failure::invalid(format!("The user {username} already exists in domain {domain}")));
+            }
+        }
+        let id = account::insert(db, name, role, domain)?;
+        let user = account::NewUser {
+            username,
+            first_name: arguments.need_text("firstname")?,
+            last_name: arguments.need_text("lastname")?,
+            email: arguments.need_text("email")?,
+        };
+        let user = account::insert_user(db, &user, id)?;
+        let (api_key, secret_key) = new_keys(db, user)?;
+        let account = account::of_user(db, user)?;
+        let mut view = view(call, db, &account)?;
+        view["user"][0]["apikey"] = json!(api_key);
+        view["user"][0]["secretkey"] = json!(secret_key);
+        Ok(Answer::Object("account", view))
+    })
+}
+
+/// Good for HMAC: 244 random bits each.
+fn new_keys(db: &Connection, user: i64) -> Result<(String, String)> {
+    let key = || format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    let (api_key, secret_key) = (key(), key());
+    account::set_keys(db, user, &api_key, &secret_key)?;
+    Ok((api_key, secret_key))
+}
+
+fn register(call: &Call) -> Result<Answer> {
+    let id = call.arguments.need_id("id")?;
+    call.cloud.store.transaction(|db| {
+        if !account::users(db)?.iter().any(|user| user.id == id) {
+            return Err(Failure::invalid(format!("unable to find user by id {id}")));
+        }
+        let (api_key, secret_key) = new_keys(db, id)?;
+        Ok(Answer::Object("userkeys", json!({ "apikey": api_key, "secretkey": secret_key })))
+    })
+}
+
+async fn delete(call: Call) -> Result<Answer> {
+    let id = call.arguments.need_id("id")?;
+    call.cloud.store.transaction(|db| {
+        let unknown = || Failure::invalid(format!("Unable to find account by id {id}"));
+        let account = account::list(db)?.into_iter().find(|account| account.id == id).ok_or_else(unknown)?;
+        if account.id == account::ADMIN.owner.account || account.id == call.caller.actor.owner.account {
+            let name = account.name;
+            return Err(Failure::invalid(format!("The account {name} is in use by its own caller or the system")));
+        }
+        // Its users are nobody from here on.
+        Ok(account::set_state(db, id, "removing")?)
+    })?;
+    clear(&call.cloud, id).await?;
+    Ok(Answer::Success)
+}
+
+/// VPCs first, with their connections; then what those used.
+async fn clear(cloud: &Arc<Cloud>, id: i64) -> Result<()> {
+    loop {
+        let vpcs = cloud.store.transaction(|db| vpcs::list(db))?;
+        let Some(vpc) = vpcs.into_iter().find(|vpc| vpc.owner.account == id) else { break };
+        let _turn = cloud.turns.queue(vpc.id).come().await;
+        vpc::take_apart(cloud, vpc.id).await?;
+    }
+    cloud.store.transaction(|db| {
+        for gateway in customer_gateway::list(db)? {
+            if gateway.owner.account == id {
+                Entity::CustomerGateway.remove(db, gateway.id)?;
+            }
+        }
+        Ok(account::remove(db, id)?)
+    })
+}
+
+/// Accounts that were being deleted when the service ended are deleted now.
+pub(crate) fn finish_deletions(cloud: &Arc<Cloud>) {
+    let Ok(accounts) = cloud.store.transaction(|db| account::half_removed(db)) else { return };
+    for account in accounts {
+        let task = cloud.clone();
+        cloud.spawn(async move {
+            // What fails now is tried again at the next start.
+            let _ = clear(&task, account.id).await;
+        });
+    }
+}
+
+fn list(call: &Call) -> Result<Vec<Value>> {
+    call.cloud.store.transaction(|db| {
+        let scope = call.scope(db)?;
+        let wanted = account::list(db)?.into_iter().filter(|account| {
+            scope.shows(account.owner())
+                && call.is("id", account.id)
+                && call.says("name", &account.name)
+                && call.says("state", &account.state)
+                && call.arguments.long("accounttype").is_none_or(|role| role == account.role.number())
+                && call.mentions(&account.name)
+        });
+        wanted.map(|account| view(call, db, &account)).collect()
+    })
+}
+
+fn list_users(call: &Call) -> Result<Vec<Value>> {
+    call.cloud.store.transaction(|db| {
+        let scope = call.scope(db)?;
+        let mut views = Vec::new();
+        for user in account::users(db)? {
+            let account = account::of_user(db, user.id)?;
+            if scope.shows(account.owner())
+                && call.is("id", user.id)
+                && call.says("username", &user.username)
+                && call.says("state", &user.state)
+                && call.arguments.long("accounttype").is_none_or(|role| role == account.role.number())
+                && call.mentions(&user.username)
+            {
+                views.push(user_view(&user, &account));
+            }
+        }
+        Ok(views)
+    })
+}
+
+fn view(call: &Call, db: &Connection, account: &Account) -> Result<Value> {
+    let users = account::users(db)?;
+    let users: Vec<_> =
+        users.iter().filter(|user| user.account == account.id).map(|user| user_view(user, account)).collect();
+    let mut view = json!({
+        "id": account.uuid.to_string(),
+        "name": account.name,
+        "accounttype": account.role.number(),
+        "domainid": account.domain_uuid.to_string(),
+        "domain": account.domain,
+        "state": account.state,
+        "isdefault": account.id == account::ADMIN.owner.account,
+        "user": users,
+    });
+    if call.is_since(Release::V4_22) {
+        view["domainpath"] = json!(path(&account.domain_path));
+        view["created"] = json!(api_time(&account.created));
+    }
+    Ok(view)
+}
+
+fn user_view(user: &User, account: &Account) -> Value {
+    json!({
+        "id": user.uuid.to_string(),
+        "username": user.username,
+        "firstname": user.first_name,
+        "lastname": user.last_name,
+        "email": user.email,
+        "created": api_time(&user.created),
+        "state": user.state,
+        "account": account.name,
+        "accountid": account.uuid.to_string(),
+        "accounttype": account.role.number(),
+        "domainid": account.domain_uuid.to_string(),
+        "domain": account.domain,
+    })
+}
+
+/// `ROOT/sales`, for what the store has as `/sales/`.
+pub(super) fn path(stored: &str) -> String {
+    format!("ROOT{}", stored.trim_end_matches('/'))
+}
+
+/// Who an object belongs to, in its fields.
+pub(super) fn add_owner(call: &Call, db: &Connection, view: &mut Value, owner: account::Owner) -> Result<()> {
+    let account = account::get(db, owner)?;
+    view["account"] = json!(account.name);
+    view["domainid"] = json!(account.domain_uuid.to_string());
+    view["domain"] = json!(account.domain);
+    if call.is_since(Release::V4_22) {
+        view["domainpath"] = json!(path(&account.domain_path));
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! Who sent a request: the owner of the key that signed it.
+
+use jiff::Timestamp;
+
+use super::{Cloud, Failure, Request};
+use crate::{
+    command::Caller,
+    signature,
+    store::account::{self, ADMIN},
+};
+
+/// None for a wrong key, a wrong signature, or a request that came too late: nobody is told which.
+pub(super) fn caller(cloud: &Cloud, request: &Request) -> Option<Caller> {
+    let (key, signature) = (request.get("apikey")?, request.get("signature")?);
+    if request.get("signatureversion") == Some("3") && !request.get("expires").is_some_and(is_in_future) {
+        return None;
+    }
+    let known = cloud.store.transaction(|db| {
+        let (user, secret) = if key == cloud.credentials.api_key {
+            (ADMIN.user, cloud.credentials.secret_key.clone())
+        } else {
+            match account::by_key(db, key)? {
+                Some(known) => known,
+                None => return Ok(None),
+            }
+        };
+        Ok::<_, Failure>(Some((Caller::of(&account::of_user(db, user)?, user), secret)))
+    });
+    let (caller, secret) = known.ok()??;
+    let text = signature::string_to_sign(request.iter());
+    signature::verify(&text, &secret, signature).then_some(caller)
+}
+
+/// `2030-01-01T00:00:00+0000`, or with `Z` for the offset.
+fn is_in_future(expires: &str) -> bool {
+    expires.parse::<Timestamp>().is_ok_and(|time| time > Timestamp::now())
+}

@@ -1,0 +1,51 @@
+//! Bytes per connection: routers count from when a tunnel was applied, the store adds up.
+//!
+//! Routers are read by the monitor, before anything that ends a counter, and for listUsageRecords.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::{Cloud, Failure, routers::Presence};
+use crate::store::{connection, router, usage};
+
+/// How long listUsageRecords waits for a router that is busy; its connections are then as they were.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Reads the counters of a VPC's connections. The caller holds the VPC's turn.
+pub(crate) async fn read(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
+    let Presence::Running(router) = super::routers::presence(cloud, vpc)? else { return Ok(()) };
+    for connection in cloud.store.transaction(|db| connection::of_vpc(db, vpc))? {
+        // A router that cannot tell leaves the record as it is.
+        if let Ok(found) = router.usage(connection.tunnel).await {
+            cloud.store.transaction(|db| usage::read(db, connection.id, found))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads one connection, whose counter is about to end. The caller holds the VPC's turn.
+pub(crate) async fn read_last(
+    cloud: &Cloud,
+    connection: &connection::Connection,
+    router: &dyn crate::Router,
+) -> Result<(), Failure> {
+    let found = router.usage(connection.tunnel).await;
+    cloud.store.transaction(|db| {
+        if let Ok(found) = found {
+            usage::read(db, connection.id, found)?;
+        }
+        Ok(usage::restart(db, Some(connection.id))?)
+    })
+}
+
+/// Reads every router that is not busy for long.
+pub(crate) async fn read_all(cloud: Arc<Cloud>) {
+    let Ok(routers) = cloud.store.transaction(|db| router::list(db)) else { return };
+    let one = async |vpc: i64| {
+        let _turn = cloud.turns.queue(vpc).come().await;
+        let _ = read(&cloud, vpc).await;
+    };
+    join_all(routers.into_iter().map(|router| timeout(PATIENCE, one(router.vpc)))).await;
+}
