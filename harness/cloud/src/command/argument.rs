@@ -22,8 +22,8 @@ pub(crate) struct Parameter {
     pub kind: Type,
     /// Needed in releases before this one, or in all.
     needed: Needed,
-    /// CloudStack's field behind the parameter; its texts mention it.
-    field: &'static str,
+    /// CloudStack's field behind the parameter, which texts mention: in 4.0, and now.
+    field: [&'static str; 2],
     since: Release,
     /// Ignored unless a root administrator sends it.
     for_root: bool,
@@ -71,11 +71,17 @@ impl Parameter {
     }
 
     pub(crate) const fn optional(name: &'static str, kind: Type) -> Self {
-        Self { name, kind, needed: Needed::Never, field: name, since: Release::V4_0, for_root: false, not_empty: false }
+        Self { name, kind, needed: Needed::Never, field: [name; 2], since: Release::V4_0, for_root: false, not_empty: false }
     }
 
     pub(crate) const fn field(mut self, field: &'static str) -> Self {
-        self.field = field;
+        self.field = [field; 2];
+        self
+    }
+
+    /// What CloudStack calls the field now.
+    pub(crate) const fn now_field(mut self, field: &'static str) -> Self {
+        self.field[1] = field;
         self
     }
 
@@ -274,7 +280,7 @@ fn value(binding: &Binding<'_>, parameter: &Parameter, text: &str) -> Result<Opt
         Ok::<_, Failure>(id)
     };
     if matches!(parameter.kind, Type::Text | Type::Secret) && text.chars().count() > MAX_LENGTH {
-        let field = parameter.field;
+        let field = parameter.field[usize::from(binding.rules.release > Release::V4_0)];
         let text = format!("{}. Value greater than max allowed length {MAX_LENGTH} for param: {field}", refused());
         return Err(Failure::parameter(text));
     }

@@ -26,7 +26,7 @@ const MAX_LIFETIME: i64 = 86_400;
 const CREATE: &[Parameter] = &[
     Parameter::optional("name", Type::Text),
     Parameter::required("gateway", Type::Text).field("gatewayIp"),
-    Parameter::required("cidrlist", Type::Text).field("guestCidrList"),
+    Parameter::required("cidrlist", Type::Text).field("guestCidrList").now_field("peerCidrList"),
     Parameter::required("ipsecpsk", Type::Secret).field("ipsecPsk"),
     Parameter::required("ikepolicy", Type::Text).field("ikePolicy"),
     Parameter::required("esppolicy", Type::Text).field("espPolicy"),

@@ -180,9 +180,17 @@ async fn delete(call: Call) -> Result<Answer> {
             _ => Err(Failure::invalid("Can't delete the network, not all user vms are expunged")),
         }
     })?;
-    if let Some(router) = call.cloud.router(tier.vpc) {
-        let failed = |reason| Failure::internal(format!("Failed to delete network: {reason}"));
-        router.remove_tier(&tier.name).await.map_err(failed)?;
+    match routers::presence(&call.cloud, tier.vpc)? {
+        Presence::Running(router) => {
+            let failed = |reason| Failure::internal(format!("Failed to delete network: {reason}"));
+            router.remove_tier(&tier.name).await.map_err(failed)?;
+        }
+        // It would come back with the tier.
+        Presence::Down => {
+            let text = format!("Unable to delete network {}, {}", tier.name, routers::NOT_RUNNING);
+            return Err(Failure::unavailable("DataCenter", tier.zone, text));
+        }
+        Presence::Absent => {}
     }
     call.cloud.store.transaction(|db| {
         tier::set_state(db, id, "Destroy")?;

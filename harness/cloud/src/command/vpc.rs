@@ -70,10 +70,7 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "restartVPC",
         area: "user.vpc",
         about: "Starts the virtual router of a VPC if it does not run or, with cleanup, deploys it anew",
-        parameters: &[
-            Parameter::required("id", Type::Id(Entity::Vpc)),
-            Parameter::optional("cleanup", Type::Bool).since(Release::V4_22),
-        ],
+        parameters: &[Parameter::required("id", Type::Id(Entity::Vpc)), Parameter::optional("cleanup", Type::Bool)],
         action: Action::Job(|call| Box::pin(restart(call))),
         vpc: |call, _| Ok(call.arguments.id("id")),
         event: Some(Event { kind: "VPC.RESTART", description: "restarting VPC" }),

@@ -67,21 +67,26 @@ async fn configure(cloud: &Cloud, connection: &connection::Connection) -> Result
         Presence::Absent if !cloud.rules.machine.waits() => return Ok(Ok(())),
         Presence::Absent | Presence::Down => return Err(not_running()),
     };
-    let peer = match plan.peer {
-        Host::Address(address) => Ok(address),
-        Host::Name(name) => cloud.fabric.resolve(&name).await,
-    };
-    let tunnel = match (plan.tunnel, peer) {
-        (Ok(tunnel), Ok(peer)) => Tunnel { peer, ..tunnel },
-        (Err(reason), _) => return Ok(Err(RouterError::Failed(reason))),
-        (_, Err(reason)) => return Ok(Err(reason)),
-    };
     // It takes the place of an earlier one, whose bytes would be lost.
     usage::read_last(cloud, connection, router.as_ref()).await?;
-    let Err(reason) = router.apply(tunnel).await else { return Ok(Ok(())) };
-    // A tunnel that failed must not come up later behind the user's back.
-    let _ = router.remove(connection.tunnel).await;
-    Ok(Err(reason))
+    let applied = match tunnel(cloud, plan).await {
+        Ok(tunnel) => router.apply(tunnel).await,
+        Err(reason) => Err(reason),
+    };
+    if applied.is_err() {
+        // A tunnel that failed, or an earlier one, must not come up later behind the user's back.
+        let _ = router.remove(connection.tunnel).await;
+    }
+    Ok(applied)
+}
+
+/// What a router is told.
+async fn tunnel(cloud: &Cloud, plan: Plan) -> Result<Tunnel, RouterError> {
+    let tunnel = plan.tunnel.map_err(RouterError::Failed)?;
+    match plan.peer {
+        Host::Address(peer) => Ok(Tunnel { peer, ..tunnel }),
+        Host::Name(name) => Ok(Tunnel { peer: cloud.fabric.resolve(&name).await?, ..tunnel }),
+    }
 }
 
 /// Takes the tunnel down and leaves the connection Disconnected.

@@ -5,6 +5,7 @@ mod accounts;
 mod errors;
 mod fabric;
 mod lifecycle;
+mod logs;
 mod model;
 mod monitor;
 mod release;
