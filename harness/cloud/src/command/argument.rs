@@ -71,7 +71,15 @@ impl Parameter {
     }
 
     pub(crate) const fn optional(name: &'static str, kind: Type) -> Self {
-        Self { name, kind, needed: Needed::Never, field: [name; 2], since: Release::V4_0, for_root: false, not_empty: false }
+        Self {
+            name,
+            kind,
+            needed: Needed::Never,
+            field: [name; 2],
+            since: Release::V4_0,
+            for_root: false,
+            not_empty: false,
+        }
     }
 
     pub(crate) const fn field(mut self, field: &'static str) -> Self {

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use super::{Access, Action, Answer, Call, Command, Event, Parameter, Result, Type, account::add_owner, no_vpc};
 use crate::{
     profile::Release,
-    server::{Failure, routers},
+    server::{
+        Failure,
+        routers::{self, Then},
+    },
     store::{Entity, api_time, offering, router, tier, vpc},
 };
 
@@ -75,7 +78,7 @@ fn found(call: &Call) -> Result<router::DomainRouter> {
 }
 
 async fn stop(call: Call) -> Result<Answer> {
-    routers::halt(&call.cloud, found(&call)?.vpc).await?;
+    routers::halt(&call.cloud, found(&call)?.vpc, Then::Stay).await?;
     shown(&call)
 }
 
@@ -93,7 +96,7 @@ async fn reboot(call: Call) -> Result<Answer> {
         let text = format!("Unable to reboot domR, it is not in right state {}", router.state);
         return Err(Failure::unavailable("DataCenter", 1, text));
     }
-    routers::halt(&call.cloud, router.vpc).await?;
+    routers::halt(&call.cloud, router.vpc, Then::Boot).await?;
     routers::boot(&call.cloud, router.vpc).await?;
     shown(&call)
 }

@@ -100,20 +100,31 @@ async fn tell_connections(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is to become of a router that is shut down, even if the service ends first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    Stay,
+    Boot,
+}
+
 /// Stops a router that runs. Its connections are Disconnected at once, without an alert.
-pub(crate) async fn halt(cloud: &Cloud, id: i64) -> Result<(), Failure> {
-    let Presence::Running(handle) = presence(cloud, id)? else { return Ok(()) };
+pub(crate) async fn halt(cloud: &Cloud, id: i64, then: Then) -> Result<(), Failure> {
+    let next = if then == Then::Boot { router::STARTING } else { router::STOPPED };
+    let Presence::Running(handle) = presence(cloud, id)? else {
+        return cloud.store.transaction(|db| Ok(router::set_state(db, id, next)?));
+    };
     usage::read(cloud, id).await?;
     cloud.store.transaction(|db| router::set_state(db, id, router::STOPPING))?;
     if let Err(reason) = handle.stop().await {
         cloud.store.transaction(|db| router::set_state(db, id, router::RUNNING))?;
         return Err(Failure::unavailable("DataCenter", 1, format!("Unable to stop the virtual router: {reason}")));
     }
-    cloud.store.transaction(|db| router::set_state(db, id, router::STOPPED))?;
+    cloud.store.transaction(|db| router::set_state(db, id, next))?;
     disconnect(cloud, id)
 }
 
-/// Takes a router off the fabric, with its tunnels and its last counts.
+/// Takes a router off the fabric, with its tunnels and its last counts, until it is deployed again or
+/// its VPC is gone.
 pub(crate) async fn destroy(cloud: &Cloud, id: i64) -> Result<(), Failure> {
     usage::read(cloud, id).await?;
     if let Some(router) = cloud.router(id) {
@@ -124,7 +135,7 @@ pub(crate) async fn destroy(cloud: &Cloud, id: i64) -> Result<(), Failure> {
         cloud.forget_router(id);
     }
     cloud.store.transaction(|db| {
-        router::set_state(db, id, router::STOPPED)?;
+        router::set_state(db, id, router::STARTING)?;
         counters_of(db, id)
     })?;
     disconnect(cloud, id)

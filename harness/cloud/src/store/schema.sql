@@ -131,3 +131,9 @@ CREATE TABLE alert (
     data_center_id INTEGER NOT NULL, subject TEXT NOT NULL, sent_count INTEGER NOT NULL DEFAULT 1,
     created TEXT NOT NULL, last_sent TEXT NOT NULL
 ) STRICT;
+CREATE INDEX networks_vpc ON networks (vpc_id);
+CREATE INDEX user_ip_address_vpc ON user_ip_address (vpc_id);
+CREATE INDEX s2s_vpn_gateway_vpc ON s2s_vpn_gateway (vpc_id);
+CREATE INDEX domain_router_vpc ON domain_router (vpc_id);
+CREATE INDEX user_vm_network ON user_vm (network_id);
+CREATE INDEX user_account ON user (account_id);

@@ -4,6 +4,7 @@
 mod accounts;
 mod errors;
 mod fabric;
+mod kill;
 mod lifecycle;
 mod logs;
 mod model;

@@ -130,6 +130,27 @@ async fn a_stopped_router_is_not_told_to_delete() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tiers_of_a_stopped_router_stay_as_they_are() {
+    let (cloud, vpc, _) = connected(Profile::V4_22).await;
+    let router = cloud.first("listRouters", "router").await;
+    cloud.run("stopRouter", &[("id", id(&router))]).await;
+    let tier = cloud.first("listNetworks", "network").await;
+    assert_eq!(refusal(&cloud.client, "deleteNetwork", &[("id", id(&tier))]).await.0, 534);
+    let zone = cloud.first("listZones", "zone").await;
+    let offering = cloud.first("listNetworkOfferings", "networkoffering").await;
+    let another = [
+        ("name", "app"),
+        ("zoneid", id(&zone)),
+        ("networkofferingid", id(&offering)),
+        ("vpcid", &vpc),
+        ("gateway", "10.10.2.1"),
+        ("netmask", "255.255.255.0"),
+    ];
+    assert_eq!(refusal(&cloud.client, "createNetwork", &another).await.0, 534);
+    assert_eq!(cloud.call("listNetworks", &[]).await["count"], 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_router_that_does_not_boot_is_tried_again() {
     let (cloud, vpc, _) = connected(Profile::V4_22).await;
     let router = cloud.first("listRouters", "router").await;
@@ -137,6 +158,7 @@ async fn a_router_that_does_not_boot_is_tried_again() {
     *cloud.network.full.lock().unwrap() = true;
     assert_eq!(refusal(&cloud.client, "startRouter", &[("id", id(&router))]).await.0, 534);
     assert_eq!(cloud.first("listRouters", "router").await["state"], "Error");
+    assert_eq!(cloud.run("stopRouter", &[("id", id(&router))]).await["router"]["state"], "Stopped");
     *cloud.network.full.lock().unwrap() = false;
     cloud.run("restartVPC", &[("id", &vpc)]).await;
     rounds().await;

@@ -68,6 +68,20 @@ async fn xml_is_the_default() {
 }
 
 #[tokio::test]
+async fn answers_of_a_later_release() {
+    let cloud = Cloud::of(tunnelproof_cloud::Profile::V4_22).await;
+    let answer = get(&cloud, "command=listZones").await;
+    assert!(answer.contains("<listzonesresponse cloud-stack-version=\"4.22.0.0\"><errorcode>401"), "{answer}");
+    let query =
+        "command=listVpnConnections&listall=true&response=json&apiKey=AK&signature=qKpMnfnk3P8o6XGGujzxcCDpBwI%3D";
+    let answer = get(&cloud, query).await;
+    assert!(answer.contains("content-type: application/json; charset=UTF-8"), "{answer}");
+    assert!(get(&cloud, "command=updateVpnConnection").await.contains("<updatevpnconnectionresponse"));
+    let older = Cloud::start().await;
+    assert!(get(&older, "command=updateVpnConnection").await.contains("<errorresponse"));
+}
+
+#[tokio::test]
 async fn lists_come_in_pages() {
     let cloud = Cloud::start().await;
     for n in 1..=3 {
