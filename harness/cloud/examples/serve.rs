@@ -1,11 +1,11 @@
 //! The service without a network: routers that believe every tunnel is up. For trying clients out.
 //!
-//! `cargo run -p tunnelproof-cloud --example serve -- 127.0.0.1:8080 API-KEY SECRET-KEY [DATABASE]`
+//! `cargo run -p tunnelproof-cloud --example serve -- 127.0.0.1:8080 API-KEY SECRET-KEY [PROFILE [DATABASE]]`
 
 use std::{error::Error, sync::Arc};
 
 use tunnelproof_cloud::{
-    Config, Credentials, Fabric, Profile, Router, RouterPlan, Service, StoreLocation, Tier, Tunnel, TunnelStatus,
+    Config, Credentials, Fabric, Log, Profile, Router, RouterPlan, Service, StoreLocation, Tier, Tunnel, TunnelStatus,
     router::Future,
 };
 
@@ -48,6 +48,14 @@ impl Router for Believer {
         Box::pin(async { Ok(TunnelStatus::Up) })
     }
 
+    fn stop(&self) -> Future<'_, ()> {
+        say("the router stops".to_owned())
+    }
+
+    fn start(&self) -> Future<'_, ()> {
+        say("the router starts".to_owned())
+    }
+
     fn destroy(&self) -> Future<'_, ()> {
         say("no more router".to_owned())
     }
@@ -57,15 +65,15 @@ impl Router for Believer {
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(listen), Some(api_key), Some(secret_key)) = (arguments.next(), arguments.next(), arguments.next()) else {
-        return Err("write: serve LISTEN API-KEY SECRET-KEY [DATABASE]".into());
+        return Err("write: serve LISTEN API-KEY SECRET-KEY [PROFILE [DATABASE]]".into());
     };
     let config = Config {
-        profile: Profile::Spec2012,
+        profile: arguments.next().map_or(Ok(Profile::default()), |name| name.parse())?,
         public_addresses: (1..=9).map(|n| [203, 0, 113, n].into()).collect(),
         credentials: Credentials { api_key, secret_key },
         store: arguments.next().map_or(StoreLocation::Memory, |path| StoreLocation::File(path.into())),
         router_check_interval: Config::ROUTER_CHECK_INTERVAL,
-        log: None,
+        log: Some(Log::new(|line| println!("{line}"))),
     };
     let listener = tokio::net::TcpListener::bind(&listen).await?;
     let service = Service::start(config, Arc::new(Believer), listener).await?;

@@ -85,7 +85,8 @@ pub struct Tier {
 /// All a router needs to know of a connection.
 #[derive(Clone, Debug)]
 pub struct Tunnel {
-    /// Stays the same for as long as the connection exists.
+    /// Stays the same for as long as the connection exists. It, and not the peer, tells tunnels apart:
+    /// two of one router may have the same peer.
     pub connection: Uuid,
     pub local: Ipv4Addr,
     /// The whole VPC, not its tiers.

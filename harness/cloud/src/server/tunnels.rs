@@ -237,15 +237,15 @@ fn plan(cloud: &Cloud, connection: &connection::Connection) -> Result<Plan, Fail
 }
 
 /// CloudStack accepts policies, lifetimes and keys that no daemon can be configured with, such as `,`
-/// or -1 or a key with a double quote, which would end the key in the daemon's file. They fail here,
+/// or 0 or a key with a double quote, which would end the key in the daemon's file. They fail here,
 /// before a router hears of them.
 fn agreed(data: &customer_gateway::New) -> Result<policy::Policy, String> {
     if data.psk.expose().contains(['"', '\n', '\r']) {
         return Err("the pre-shared key holds a double quote or a line end".to_owned());
     }
-    let lifetime = |seconds: i64| {
-        let wrong = |_| format!("{seconds} seconds are no lifetime");
-        u32::try_from(seconds).map(policy::Lifetime).map_err(wrong)
+    let lifetime = |seconds: i64| match u32::try_from(seconds) {
+        Ok(seconds @ 1..) => Ok(policy::Lifetime(seconds)),
+        _ => Err(format!("{seconds} seconds are no lifetime")),
     };
     let proposals = |text: &str| text.parse::<policy::Proposals>().map_err(|error| error.to_string());
     let mut policy = policy::Policy::new(proposals(&data.ike_policy)?, proposals(&data.esp_policy)?);

@@ -219,6 +219,20 @@ async fn no_router_hears_of_a_key_that_would_break_its_files() {
 }
 
 #[tokio::test]
+async fn no_router_hears_of_what_is_no_lifetime() {
+    for profile in Profile::ALL {
+        for changes in [("ikelifetime", "0"), ("esplifetime", "-1")] {
+            let cloud = Cloud::of(profile).await;
+            let (_, gateway, _) = cloud.ready_to_connect().await;
+            let made = cloud.run("createVpnCustomerGateway", &changed(&[changes])).await;
+            assert!(cloud.connect(&gateway, id(&made["vpncustomergateway"])).await.is_err());
+            assert_eq!(cloud.state().await, "Error");
+            assert!(cloud.network.applied.lock().unwrap().is_none());
+        }
+    }
+}
+
+#[tokio::test]
 async fn limits_of_connections() {
     for (profile, limit) in [(SPEC, 1), (V4_22, 4)] {
         let cloud = Cloud::of(profile).await;
