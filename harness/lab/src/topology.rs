@@ -38,7 +38,7 @@ use crate::{
     machine::{FileTree, Machine},
     nft,
     station::Station,
-    xfrm::{SaLog, Seen},
+    xfrm::{SaLife, SaLog, Seen},
 };
 
 const ROUTERS: [u8; 3] = [198, 51, 100];
@@ -133,6 +133,17 @@ impl Lab {
             all.push(log.seen());
         }
         Ok(all)
+    }
+
+    /// The SAs that one machine has held, with counters as of now.
+    async fn lives_on(&self, machine: &str) -> Result<Vec<SaLife>> {
+        for log in &*self.sa_logs.lock().await {
+            if log.machine() == machine {
+                log.refresh().await?;
+                return Ok(log.seen().lives);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Frames captured so far.

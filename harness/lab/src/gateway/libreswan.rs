@@ -130,7 +130,7 @@ impl Gateway for Libreswan {
 /// ipsec.conf(5) of libreswan 5, with the values that CloudStack 4.0's `ipsectunnel.sh` writes. The laboratory
 /// does the routing, so the daemon's own script, a dozen processes for each event, is not run.
 fn configuration(tunnel: &Tunnel) -> String {
-    let Tunnel { name, local, peer, local_nets, peer_nets, policy, .. } = tunnel;
+    let Tunnel { name, local, peer, local_nets, peer_nets, policy, encapsulate, .. } = tunnel;
     let join = |words: Vec<String>| words.join(",");
     let ike = join(policy.ike.iter().map(|p| format!("{}-{};{}", p.encryption, p.hash, p.ike_group())).collect());
     let esp = join(policy.esp.iter().map(|p| p.to_string()).collect());
@@ -145,6 +145,9 @@ fn configuration(tunnel: &Tunnel) -> String {
         policy.ike_lifetime.0,
         policy.esp_lifetime.0,
     );
+    if *encapsulate {
+        text.push_str("    encapsulation=yes\n");
+    }
     if policy.dpd {
         // Writing to a string cannot fail.
         let _ = write!(text, "    dpddelay={DPD_DELAY}\n    dpdtimeout={DPD_TIMEOUT}\n");

@@ -35,6 +35,8 @@ pub struct Tunnel {
     pub peer_nets: Vec<Ipv4Net>,
     pub policy: Policy,
     pub key: PreSharedKey,
+    /// Wrap ESP in UDP even where no address is translated on the way.
+    pub encapsulate: bool,
 }
 
 impl Tunnel {

@@ -3,10 +3,10 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use cloud::router::{Fabric, Future, Router, RouterError, RouterPlan, Tier, TunnelStatus};
+use cloud::router::{Fabric, Future, IkeVersion, Router, RouterError, RouterPlan, Tier, TunnelStatus, Usage};
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 use wire::audit::Side;
@@ -42,9 +42,17 @@ struct VirtualRouter {
     lab: Arc<Lab>,
     plan: RouterPlan,
     tiers: Mutex<BTreeMap<String, String>>,
-    tunnels: Mutex<BTreeMap<Uuid, Tunnel>>,
+    tunnels: Mutex<BTreeMap<Uuid, Carried>>,
     gateway: AsyncMutex<Option<Arc<dyn Gateway>>>,
     machine: Arc<Machine>,
+}
+
+/// A tunnel, and since when its bytes count.
+#[derive(Clone)]
+struct Carried {
+    tunnel: Tunnel,
+    /// Nanoseconds since 1970.
+    since_ns: u64,
 }
 
 impl VirtualRouter {
@@ -74,13 +82,17 @@ impl VirtualRouter {
     }
 
     fn tunnel(&self, connection: Uuid) -> Option<Tunnel> {
+        self.carried(connection).map(|carried| carried.tunnel)
+    }
+
+    fn carried(&self, connection: Uuid) -> Option<Carried> {
         self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).get(&connection).cloned()
     }
 
     async fn exempt(&self) -> Result<()> {
         let pairs: Vec<_> = {
             let tunnels = self.tunnels.lock().unwrap_or_else(PoisonError::into_inner);
-            tunnels.values().flat_map(|tunnel| tunnel.pairs().collect::<Vec<_>>()).collect()
+            tunnels.values().flat_map(|carried| carried.tunnel.pairs().collect::<Vec<_>>()).collect()
         };
         translate(&self.machine, &[self.plan.cidr], &pairs).await
     }
@@ -105,26 +117,34 @@ impl VirtualRouter {
 
     /// Whether the tunnel is up, or was not asked to be; in words what there was of it otherwise.
     async fn establish(&self, wanted: cloud::router::Tunnel) -> Result<std::result::Result<(), String>> {
+        if wanted.ike != IkeVersion::V1 {
+            return Ok(Err("the laboratory's gateways speak version 1 of IKE only".into()));
+        }
         let gateway = self.gateway().await?;
         if let Some(former) = self.tunnel(wanted.connection) {
             self.take_down(gateway.as_ref(), &former).await?;
         }
         let tunnel = Tunnel {
-            name: format!("vpn-{}", wanted.peer.to_string().replace('.', "-")),
+            name: format!("vpn-{}", wanted.connection.simple()),
             local: wanted.local,
             peer: wanted.peer,
             local_nets: vec![wanted.local_cidr],
             peer_nets: wanted.peer_cidrs,
             policy: wanted.policy,
             key: wanted.key,
+            encapsulate: wanted.force_encapsulation,
         };
-        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).insert(wanted.connection, tunnel.clone());
+        let carried = Carried { tunnel: tunnel.clone(), since_ns: now_ns() };
+        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).insert(wanted.connection, carried);
         self.exempt().await?;
         gateway.apply(&tunnel).await?;
         if wanted.passive {
             return Ok(Ok(()));
         }
         gateway.initiate(&tunnel).await?;
+        if !wanted.wait {
+            return Ok(Ok(()));
+        }
         let wait = Wait::new("the tunnel", PATIENCE);
         loop {
             let status = gateway.status(&tunnel).await?;
@@ -136,6 +156,20 @@ impl VirtualRouter {
                 return Ok(Err(status.to_string()));
             }
         }
+    }
+
+    /// Kernels count the inner packets, headers included. Two tunnels to one peer at a time are not told apart.
+    async fn usage_of(&self, connection: Uuid) -> Result<Usage> {
+        let Some(Carried { tunnel, since_ns }) = self.carried(connection) else { return Ok(Usage::default()) };
+        let (mut sent_bytes, mut received_bytes) = (0, 0);
+        for life in self.lab.lives_on(self.machine.name()).await?.iter().filter(|life| life.added_ns >= since_ns) {
+            match (life.sa.source, life.sa.destination) {
+                ends if ends == (tunnel.local, tunnel.peer) => sent_bytes += life.sa.bytes,
+                ends if ends == (tunnel.peer, tunnel.local) => received_bytes += life.sa.bytes,
+                _ => {}
+            }
+        }
+        Ok(Usage { sent_bytes, received_bytes })
     }
 
     async fn forget(&self, connection: Uuid) -> Result<()> {
@@ -187,6 +221,10 @@ impl Router for VirtualRouter {
         })
     }
 
+    fn usage(&self, connection: Uuid) -> Future<'_, Usage> {
+        Box::pin(async move { self.usage_of(connection).await.map_err(|e| self.lab.failed(e)) })
+    }
+
     fn destroy(&self) -> Future<'_, ()> {
         Box::pin(async move {
             let tiers: Vec<String> =
@@ -200,4 +238,9 @@ impl Router for VirtualRouter {
             self.machine.remove_interface(super::WAN).await.map_err(|e| self.lab.failed(e))
         })
     }
+}
+
+/// Of the clock that the SA log uses.
+fn now_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }

@@ -62,6 +62,11 @@ impl SaLog {
         Ok(log)
     }
 
+    /// The machine that is watched.
+    pub fn machine(&self) -> &str {
+        &self.machine
+    }
+
     /// Waits until everything that happened before this call is written down, and the counters of living SAs
     /// are as of now.
     pub async fn refresh(&self) -> Result<()> {

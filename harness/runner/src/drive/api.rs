@@ -140,6 +140,7 @@ impl<'a> Api<'a> {
             peer_nets: vpc_cidr.into_iter().collect(),
             policy: cell.policy.clone(),
             key: planned.psk.clone(),
+            encapsulate: false,
         })
         .await?;
         let customer_gateway = self.customer_gateway(customer, site.address()).await?;
