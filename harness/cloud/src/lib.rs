@@ -4,11 +4,12 @@
 //! |---|---|
 //! | `server` | [`Service`]: HTTP, jobs, the monitor, and what they share |
 //! | `command` | the commands of the API, one file per group: parameters, checks, answers |
-//! | `profile` | [`Profile`]: which CloudStack it behaves like, as data |
-//! | `rule` | policy strings and networks: what is accepted. Pure |
-//! | `state` | [`State`]: the states of a connection, as one table. Pure |
+//! | `profile` | [`Profile`]: which CloudStack it behaves like, as data, one file each |
+//! | `rule` | policy strings, networks and hosts: what is accepted. Pure |
+//! | `state` | [`State`]: the states of a connection, as one table for each release. Pure |
 //! | `store` | the database, with CloudStack's tables |
 //! | [`router`] | [`Fabric`] and [`Router`]: what the service asks of the network, for others to build |
+//! | `log` | [`Log`]: what is reported while it works |
 //! | `client` | [`Client`]: signs, sends, waits for jobs; works against a real CloudStack too |
 //!
 //! A tunnel is configured by what the service decides, through [`Router::apply`], and nothing else.

@@ -30,6 +30,8 @@ enum Op {
     Refuse(bool),
     /// A minute passes.
     Wait,
+    /// Bytes to and from the peer, if there is a tunnel.
+    Carry,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -45,6 +47,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => any::<bool>().prop_map(Op::CutOff),
         2 => any::<bool>().prop_map(Op::Refuse),
         4 => Just(Op::Wait),
+        3 => Just(Op::Carry),
     ]
 }
 
@@ -59,7 +62,11 @@ struct Model {
     good_key: bool,
     cut_off: bool,
     refuses: bool,
+    /// Bytes sent over all connections that there ever were.
+    carried: u64,
 }
+
+const LOAD: u64 = 1000;
 
 /// What a command is answered, as far as it fails.
 type Outcome = Result<(), i64>;
@@ -74,6 +81,7 @@ impl Model {
             good_key: true,
             cut_off: false,
             refuses: false,
+            carried: 0,
         }
     }
 
@@ -114,6 +122,10 @@ impl Model {
             }
             Op::Wait => {
                 self.look();
+                Ok(())
+            }
+            Op::Carry => {
+                self.carried += if self.tunnel { LOAD } else { 0 };
                 Ok(())
             }
         }
@@ -280,6 +292,10 @@ impl Driver {
                 tokio::time::sleep(Duration::from_secs(61)).await;
                 Ok(())
             }
+            Op::Carry => {
+                self.cloud.network.carry(PEER, LOAD, 2 * LOAD);
+                Ok(())
+            }
         }
     }
 
@@ -289,6 +305,15 @@ impl Driver {
             Err(ClientError::Api { code, .. } | ClientError::Job { code, .. }) => Err(code),
             Err(other) => panic!("{command}: {other}"),
         }
+    }
+
+    /// Bytes of a type, over all records.
+    async fn recorded(&self, kind: &str) -> u64 {
+        let all = [("startdate", "2000-01-01"), ("enddate", "2199-12-31"), ("type", kind), ("pagesize", "-1")];
+        let records = self.cloud.call("listUsageRecords", &all).await;
+        let none = Vec::new();
+        let records = records["usagerecord"].as_array().unwrap_or(&none).iter();
+        records.map(|record| record["rawusage"].as_str().unwrap().parse::<u64>().unwrap()).sum()
     }
 
     /// Every change of state that was recorded, as `Pending to Connected`.
@@ -347,6 +372,9 @@ async fn compare(profile: Profile, ops: &[Op]) -> Result<(), TestCaseError> {
         let tunnels = driver.cloud.network.tunnels();
         prop_assert_eq!(tunnels, usize::from(model.tunnel), "{} step {} {:?}: tunnels", profile, n, op);
     }
+    // Not a byte is lost or counted twice, whatever ended a counter.
+    prop_assert_eq!(driver.recorded("4").await, model.carried, "{}: bytes sent", profile);
+    prop_assert_eq!(driver.recorded("5").await, 2 * model.carried, "{}: bytes received", profile);
     for change in driver.changes().await {
         prop_assert!(documented(profile).contains(&change.as_str()), "{profile}: {change} is not documented");
     }
