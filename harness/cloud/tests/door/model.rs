@@ -1,11 +1,11 @@
 //! Any sequence of commands and misfortunes, against a model that knows the manual and not the code.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 use tunnelproof_cloud::{ClientError, Profile};
 
-use super::{Cloud, customer_gateway, id};
+use super::{Cloud, config, customer_gateway, id, restart::File};
 
 const PEER: [u8; 4] = [198, 51, 100, 7];
 
@@ -32,6 +32,8 @@ enum Op {
     Wait,
     /// Bytes to and from the peer, if there is a tunnel.
     Carry,
+    /// The service is killed, and another starts over its database.
+    Kill,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -48,6 +50,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => any::<bool>().prop_map(Op::Refuse),
         4 => Just(Op::Wait),
         3 => Just(Op::Carry),
+        1 => Just(Op::Kill),
     ]
 }
 
@@ -122,6 +125,10 @@ impl Model {
             }
             Op::Wait => {
                 self.look();
+                Ok(())
+            }
+            Op::Kill => {
+                self.kill();
                 Ok(())
             }
             Op::Carry => {
@@ -216,6 +223,15 @@ impl Model {
         }
     }
 
+    /// Routers are made anew, and those that ran boot.
+    fn kill(&mut self) {
+        self.state = self.state.map(|state| if state == "Error" { state } else { "Disconnected" });
+        self.tunnel = false;
+        if std::mem::replace(&mut self.runs, false) {
+            self.start_router();
+        }
+    }
+
     fn look(&mut self) {
         let up = self.tunnel && !self.cut_off && !self.refuses;
         self.state = match self.state {
@@ -231,6 +247,8 @@ impl Model {
 /// The same on the service.
 struct Driver {
     cloud: Cloud,
+    profile: Profile,
+    file: File,
     vpc: String,
     router: String,
     gateway: String,
@@ -239,13 +257,14 @@ struct Driver {
 
 impl Driver {
     async fn new(profile: Profile) -> Self {
-        let cloud = Cloud::of(profile).await;
+        let file = File::new();
+        let cloud = Cloud::with(config(profile, file.location()), Arc::default()).await;
         let (vpc, gateway, customer) = cloud.ready_to_connect().await;
         let router = id(&cloud.first("listRouters", "router").await).to_owned();
-        Self { cloud, vpc, router, gateway, customer }
+        Self { cloud, profile, file, vpc, router, gateway, customer }
     }
 
-    async fn step(&self, op: Op) -> Outcome {
+    async fn step(&mut self, op: Op) -> Outcome {
         let connection = self.cloud.first("listVpnConnections", "vpnconnection").await;
         let connection = connection["id"].as_str().map(str::to_owned);
         match op {
@@ -291,6 +310,14 @@ impl Driver {
             Op::Wait => {
                 tokio::time::sleep(Duration::from_secs(61)).await;
                 Ok(())
+            }
+            Op::Kill => {
+                // What was not read is lost, so it is read.
+                self.recorded("4").await;
+                let network = self.cloud.network.clone();
+                self.cloud = Cloud::with(config(self.profile, self.file.location()), network).await;
+                // It waits until the VPC is there again.
+                self.run("updateVPC", &[("id", &self.vpc), ("name", "main")]).await
             }
             Op::Carry => {
                 self.cloud.network.carry(PEER, LOAD, 2 * LOAD);
@@ -362,7 +389,7 @@ fn documented(profile: Profile) -> &'static [&'static str] {
 }
 
 async fn compare(profile: Profile, ops: &[Op]) -> Result<(), TestCaseError> {
-    let (mut model, driver) = (Model::new(profile), Driver::new(profile).await);
+    let (mut model, mut driver) = (Model::new(profile), Driver::new(profile).await);
     for (n, op) in ops.iter().enumerate() {
         let expected = model.step(*op);
         let found = driver.step(*op).await;
