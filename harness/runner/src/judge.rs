@@ -47,6 +47,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Judgement {
         kernel::watched(evidence),
         kernel::rekeyed(evidence),
         kernel::counters(evidence),
+        kernel::usage(evidence),
         packets::probes(evidence),
         packets::clear_text(evidence),
         packets::left_over(evidence),

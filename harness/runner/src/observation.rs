@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder},
+    net::Ipv4Addr,
     os::unix::fs::DirBuilderExt,
     path::Path,
 };
@@ -20,6 +21,8 @@ pub(crate) struct Observation {
     pub api: Vec<ApiCall>,
     pub states: Vec<StateChange>,
     pub sas: Vec<SaSummary>,
+    /// Bytes of each connection, as the cloud tells them.
+    pub usage: Vec<Usage>,
     /// SAs that no policy of ours describes, in words.
     pub strange_sas: Vec<String>,
     /// Why the list of SAs may not be complete.
@@ -28,6 +31,15 @@ pub(crate) struct Observation {
     pub virtual_ms: u64,
     /// Why the laboratory failed, if it did.
     pub broken: Option<String>,
+}
+
+/// What listUsageRecords says of one connection, by the addresses of its ends.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Usage {
+    pub router: Ipv4Addr,
+    pub customer: Ipv4Addr,
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
 }
 
 /// Files of a cell's folder. Keys are in their own folder, and nowhere else.

@@ -12,7 +12,10 @@ use scenario::{Cell, ConnectionState};
 use serde_json::Value;
 
 use super::{Failure, Notebook};
-use crate::record::{ApiCall, StateChange};
+use crate::{
+    observation::Usage,
+    record::{ApiCall, StateChange},
+};
 
 /// How often a state that is waited for is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -216,6 +219,38 @@ impl<'a> Api<'a> {
         for (connection, state) in changed {
             let at_ms = self.notebook.now();
             self.notebook.write(|pages| pages.states.push(StateChange { at_ms, connection, state }));
+        }
+        Ok(())
+    }
+
+    /// Writes down the bytes of every connection, also of those that are deleted.
+    pub async fn usage(&mut self, lab: &Lab) -> Result<(), Failure> {
+        if self.connections.is_empty() {
+            return Ok(());
+        }
+        let all_days = [("startdate", "1970-01-01"), ("enddate", "9999-12-31")];
+        let listed = self.client.call("listUsageRecords", &all_days).await?;
+        let empty = Vec::new();
+        let records = listed["usagerecord"].as_array().unwrap_or(&empty);
+        for connection in &self.connections {
+            let sum = |kind: i64| -> u64 {
+                let mine = |record: &&Value| {
+                    record["usageid"] == connection.id.as_str() && record["usagetype"].as_i64() == Some(kind)
+                };
+                let bytes = |record: &Value| match &record["rawusage"] {
+                    Value::String(text) => text.parse().unwrap_or(0),
+                    number => number.as_f64().map_or(0, |number| number as u64),
+                };
+                records.iter().filter(mine).map(bytes).sum()
+            };
+            // NETWORK_BYTES_SENT and NETWORK_BYTES_RECEIVED of CloudStack's usage types.
+            let usage = Usage {
+                router: self.vpc(&connection.vpc)?.address,
+                customer: lab.customer(&connection.customer)?.address(),
+                sent_bytes: sum(4),
+                received_bytes: sum(5),
+            };
+            self.notebook.write(|pages| pages.usage.push(usage));
         }
         Ok(())
     }

@@ -109,7 +109,10 @@ async fn cell(job: &Job, tell: Tell<'_>, notebook: &Notebook, facts: &mut Facts)
     lab.finish_capture().await?;
     *facts = drive.facts();
     note_sas(&lab, notebook, facts).await?;
-    let undone = drive.undo().await;
+    let undone = match drive.api.usage(&lab).await {
+        Ok(()) => drive.undo().await,
+        Err(e) => drive.undo().await.and(Err(e)),
+    };
     service.stop().await;
     match lab.failure() {
         Some(reason) => Err(Failure::Broken(reason)),

@@ -130,6 +130,32 @@ pub(super) fn counters(Evidence { account, observation, .. }: &Evidence<'_>) -> 
     check("kernel-counters", "RFC 4303 section 3", "as many ESP packets as were captured".into(), observed)
 }
 
+/// The cloud accounts for the bytes that the capture shows inside the tunnel.
+pub(super) fn usage(Evidence { account, observation, .. }: &Evidence<'_>) -> Option<Check> {
+    if observation.usage.is_empty() {
+        return None;
+    }
+    let carried = |from, to| -> u64 {
+        let way = account.sas.iter().filter(|sa| sa.source == from && sa.destination == to);
+        way.map(|sa| sa.inner_bytes).sum()
+    };
+    // Connections that followed one another between the same ends are not told apart in a capture.
+    let mut ends: BTreeMap<_, [u64; 2]> = BTreeMap::new();
+    for usage in &observation.usage {
+        let told = ends.entry((usage.router, usage.customer)).or_default();
+        told[0] += usage.sent_bytes;
+        told[1] += usage.received_bytes;
+    }
+    let wrong = ends.iter().find_map(|((router, customer), told)| {
+        let seen = [carried(*router, *customer), carried(*customer, *router)];
+        (*told != seen).then(|| format!("{told:?} bytes sent and received, the capture has {seen:?}"))
+    });
+    let sum: u64 = ends.values().flatten().sum();
+    let observed = wrong.map_or_else(|| Ok(format!("{sum} bytes, equal both ways")), Err);
+    let requirement = "the specification, \"Usage: CS should generate usage records for the VPN\"";
+    check("usage", requirement, "the bytes of the inner packets that were captured".into(), observed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,10 @@ use wire::audit::{
 };
 
 use super::*;
-use crate::record::{SaSummary, StateChange, StepRecord};
+use crate::{
+    observation::Usage,
+    record::{SaSummary, StateChange, StepRecord},
+};
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 const CUSTOMER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
@@ -62,6 +65,8 @@ impl Case {
             case.sa(generation, ROUTER, CUSTOMER, packets);
             case.sa(generation + 10, CUSTOMER, ROUTER, packets);
         }
+        let usage = Usage { router: ROUTER, customer: CUSTOMER, sent_bytes: 92, received_bytes: 92 };
+        case.observation.usage.push(usage);
         case.flow(GUEST, HOST);
         case.flow(HOST, GUEST);
         case.account.negotiations.push(negotiation());
@@ -144,7 +149,7 @@ fn negotiation() -> Negotiation {
 fn a_tunnel_that_is_as_it_should_be_is_proven() {
     let judgement = Case::right().judged();
     assert_eq!(judgement.verdict, Verdict::Proven, "{}", judgement.reason);
-    assert_eq!(judgement.checks.len(), 12);
+    assert_eq!(judgement.checks.len(), 13);
     let negotiated = judgement.negotiated.unwrap();
     assert_eq!((negotiated.ike.as_str(), negotiated.esp.as_str()), ("3des-md5;modp1536", "3des-md5"));
 }
@@ -152,7 +157,7 @@ fn a_tunnel_that_is_as_it_should_be_is_proven() {
 #[test]
 fn each_defect_refutes_by_the_check_that_is_there_for_it() {
     type Plant = fn(&mut Case);
-    let defects: [(&str, Plant); 19] = [
+    let defects: [(&str, Plant); 20] = [
         ("steps", |case| case.observation.steps[3].ok = false),
         ("steps", |case| drop(case.observation.steps.pop())),
         ("prediction", |case| case.facts.sas.clear()),
@@ -169,6 +174,7 @@ fn each_defect_refutes_by_the_check_that_is_there_for_it() {
         ("sas-watched", |case| drop(case.observation.sas.pop())),
         ("rekeyed", |case| case.observation.sas[0].deleted_ms = Some(3_700_000)),
         ("kernel-counters", |case| case.observation.sas[0].packets += 1),
+        ("usage", |case| case.observation.usage[0].sent_bytes += 1),
         ("probes", |case| case.account.flows[1].received = 0),
         ("clear-text", |case| {
             let code = Code::ClearText.name().to_owned();
