@@ -61,6 +61,13 @@ impl Machine {
         done.map_err(|e| Error::netlink(self.name(), format!("bring up {interface}"), e))
     }
 
+    pub(crate) async fn take_down(&self, interface: &str) -> Result<()> {
+        let index = self.interface_index(interface).await?;
+        let message = LinkUnspec::new_with_index(index).down().build();
+        let done = self.route().link().change(message).execute().await;
+        done.map_err(|e| Error::netlink(self.name(), format!("take down {interface}"), e))
+    }
+
     /// Removes an interface, and with it the other end of its link.
     pub(crate) async fn remove_interface(&self, interface: &str) -> Result<()> {
         let index = self.interface_index(interface).await?;

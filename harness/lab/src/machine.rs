@@ -151,6 +151,15 @@ impl Machine {
         .await
     }
 
+    /// Removes what an earlier daemon left; what is not there is no error.
+    pub async fn remove(&self, path: &'static str) -> Result<()> {
+        self.attempt(&format!("remove {path}"), move || {
+            let removed = if Path::new(path).is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+            removed.or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
+        })
+        .await
+    }
+
     pub async fn make_folder(&self, path: &'static str) -> Result<()> {
         self.attempt(&format!("make {path}"), move || fs::create_dir_all(path)).await
     }

@@ -13,7 +13,7 @@ mod trial;
 use std::{fmt, io, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
 use policy::{Encryption, Hash};
 use rustix::net::netlink::XFRM;
 use wire::audit::SaKeys;
@@ -161,6 +161,30 @@ pub async fn policies(machine: &Machine) -> Result<Vec<Policy>> {
             Ok(found)
         })
         .await
+}
+
+/// Deletes the machine's SAs, each of which is announced with its final counters, and its policies: what the end of
+/// a machine without batteries does. What is gone already is no error.
+pub(crate) async fn clear(machine: &Machine) -> Result<()> {
+    let delete = || {
+        let mut names = Vec::new();
+        list(message::GET_SA, |payload| {
+            names.push(message::name(payload)?);
+            Ok(())
+        })?;
+        let socket = netlink::open(XFRM, 0)?;
+        let tell = |kind: u16, body: &[u8]| {
+            let mut request = Vec::new();
+            netlink::message(&mut request, kind, NLM_F_REQUEST | NLM_F_ACK, 0, |out| out.extend(body));
+            match netlink::request(&socket, &request, |_| Ok(())) {
+                Err(e) if e.raw_os_error() != Some(libc::ESRCH) => Err(e),
+                _ => Ok(()),
+            }
+        };
+        names.iter().try_for_each(|name| tell(message::DELETE_SA, name))?;
+        tell(message::FLUSH_POLICY, &[])
+    };
+    machine.attempt("delete its SAs", delete).await
 }
 
 fn list(kind: u16, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {

@@ -66,6 +66,7 @@ fn consequences(cell: &Cell, step: &Step) -> Vec<String> {
                 "API  createVpnConnection".into(),
             ]
         }
+        Step::RebootRouter(_) => vec!["API  rebootRouter".into()],
         Step::Disconnect { .. } => vec!["API  deleteVpnConnection".into()],
         Step::Exchange { between: [a, b], packets } => {
             let flows = 2 * stations(cell, a) * stations(cell, b);

@@ -28,6 +28,8 @@ pub enum Step {
         between: [Party; 2],
         packets: u32,
     },
+    /// Reboots a VPC's router through the API.
+    RebootRouter(String),
     /// Lets time pass.
     #[serde(with = "duration")]
     Hold(Duration),
@@ -87,6 +89,7 @@ impl fmt::Display for Step {
                 let s = if *packets == 1 { "" } else { "s" };
                 write!(f, "exchange {packets} packet{s} each way between {a} and {b}")
             }
+            Self::RebootRouter(vpc) => write!(f, "reboot the router of {vpc}"),
             Self::Hold(duration) => write!(f, "hold {}", duration::format(*duration)),
         }
     }

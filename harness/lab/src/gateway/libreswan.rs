@@ -36,6 +36,8 @@ impl Libreswan {
     pub async fn start(machine: Arc<Machine>) -> Result<Self> {
         machine.write_file(CONFIGURATION, SETUP.into(), 0o644).await?;
         machine.write_file(SECRETS, Vec::new(), 0o600).await?;
+        // A pluto that was killed leaves its socket and its lock.
+        machine.remove("/run/pluto").await?;
         machine.make_folder("/run/pluto").await?;
         let mut command = program("pluto");
         command

@@ -128,6 +128,10 @@ struct Answer {
 
 impl Strongswan {
     pub async fn start(daemon: Daemon, machine: Arc<Machine>) -> Result<Self> {
+        // A charon that was killed leaves its socket and its process id.
+        for left in [SOCKET, "/run/charon.pid"] {
+            machine.remove(left).await?;
+        }
         machine.write_file(CONFIGURATION, STRONGSWAN_CONF.into(), 0o644).await?;
         let mut command = Command::new(CHARON);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin").env("STRONGSWAN_CONF", CONFIGURATION);

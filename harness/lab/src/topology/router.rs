@@ -7,16 +7,19 @@ use std::{
 };
 
 use cloud::router::{Fabric, Future, IkeVersion, Router, RouterError, RouterPlan, Tier, TunnelStatus, Usage};
+use ipnet::Ipv4Net;
+use policy::Daemon;
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 use wire::audit::Side;
 
-use super::{Lab, translate};
+use super::{Lab, before, translate};
 use crate::{
     Error, Result,
     gateway::{self, Gateway, Tunnel},
     machine::Machine,
     wait::Wait,
+    xfrm,
 };
 
 /// How long a router tries to bring a tunnel up before it gives up: CloudStack 4.0's script waits for Openswan,
@@ -41,6 +44,7 @@ impl Fabric for Deployment {
 struct VirtualRouter {
     lab: Arc<Lab>,
     plan: RouterPlan,
+    daemon: Daemon,
     tiers: Mutex<BTreeMap<String, String>>,
     tunnels: Mutex<BTreeMap<Uuid, Carried>>,
     gateway: AsyncMutex<Option<Arc<dyn Gateway>>>,
@@ -69,6 +73,7 @@ impl VirtualRouter {
         Ok(Self {
             lab,
             plan,
+            daemon,
             tiers: Mutex::default(),
             tunnels: Mutex::default(),
             gateway: AsyncMutex::new(Some(gateway.into())),
@@ -172,6 +177,35 @@ impl VirtualRouter {
         Ok(Usage { sent_bytes, received_bytes })
     }
 
+    /// As if its plug were pulled: the daemon is gone, and with it all that the kernel had of its tunnels.
+    async fn shut_down(&self) -> Result<()> {
+        if let Some(gateway) = self.gateway.lock().await.take() {
+            gateway.stop().await;
+        }
+        for interface in self.interfaces() {
+            self.machine.take_down(&interface).await?;
+        }
+        xfrm::clear(&self.machine).await?;
+        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.exempt().await
+    }
+
+    async fn boot(&self) -> Result<()> {
+        for interface in self.interfaces() {
+            self.machine.bring_up(&interface).await?;
+        }
+        // Addresses outlast an interface that is down, routes do not.
+        self.machine.add_route(Ipv4Net::default(), before(self.plan.public_address)).await?;
+        let gateway = gateway::start(self.daemon, Arc::clone(&self.machine)).await?;
+        *self.gateway.lock().await = Some(gateway.into());
+        Ok(())
+    }
+
+    fn interfaces(&self) -> Vec<String> {
+        let tiers = self.tiers.lock().unwrap_or_else(PoisonError::into_inner);
+        tiers.values().cloned().chain([super::WAN.to_owned()]).collect()
+    }
+
     async fn forget(&self, connection: Uuid) -> Result<()> {
         let Some(tunnel) = self.tunnel(connection) else { return Ok(()) };
         self.take_down(self.gateway().await?.as_ref(), &tunnel).await?;
@@ -223,6 +257,14 @@ impl Router for VirtualRouter {
 
     fn usage(&self, connection: Uuid) -> Future<'_, Usage> {
         Box::pin(async move { self.usage_of(connection).await.map_err(|e| self.lab.failed(e)) })
+    }
+
+    fn stop(&self) -> Future<'_, ()> {
+        Box::pin(async move { self.shut_down().await.map_err(|e| self.lab.failed(e)) })
+    }
+
+    fn start(&self) -> Future<'_, ()> {
+        Box::pin(async move { self.boot().await.map_err(|e| self.lab.failed(e)) })
     }
 
     fn destroy(&self) -> Future<'_, ()> {

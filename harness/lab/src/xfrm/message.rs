@@ -21,6 +21,7 @@ pub(super) const GET_POLICY: u16 = 0x15;
 pub(super) const EXPIRE: u16 = 0x18;
 pub(super) const UPDATE_SA: u16 = 0x1a;
 pub(super) const FLUSH_SA: u16 = 0x1c;
+pub(super) const FLUSH_POLICY: u16 = 0x1d;
 
 /// Multicast groups as a mask: XFRMNLGRP_EXPIRE is 2, XFRMNLGRP_SA is 3. An SA whose hard limit is reached
 /// is told to the first only.
@@ -134,6 +135,17 @@ fn deleted(payload: &[u8]) -> io::Result<Entry> {
         io::Error::new(io::ErrorKind::InvalidData, "the kernel told of a deleted SA without its state")
     })?;
     classify(&Info::parse(info)?, &attributes)
+}
+
+/// The `xfrm_usersa_id` by which an SA that was listed can be deleted.
+pub(super) fn name(payload: &[u8]) -> io::Result<[u8; SA_ID]> {
+    let mut name = [0; SA_ID];
+    // Destination, SPI, family and protocol stand in another order there.
+    name[..16].copy_from_slice(&field::<16>(payload, 56)?);
+    name[16..20].copy_from_slice(&field::<4>(payload, 72)?);
+    name[20..22].copy_from_slice(&field::<2>(payload, 212)?);
+    name[22..23].copy_from_slice(&field::<1>(payload, 76)?);
+    Ok(name)
 }
 
 /// What `xfrm_usersa_info` holds.

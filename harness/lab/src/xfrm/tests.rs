@@ -358,6 +358,27 @@ fn this_kernel_makes_sas_and_the_log_keeps_them() {
 
 #[test]
 #[ignore = "runs in a guest: see tests/in-guest"]
+fn a_machine_that_is_cleared_has_no_sa_and_no_policy_and_its_log_no_gap() {
+    in_a_worker(async {
+        let machine = Machine::new("router", None).await.unwrap();
+        super::clear(&machine).await.unwrap();
+        let log = SaLog::start(&machine).await.unwrap();
+        for spi in 1..4 {
+            ask(&machine, NEW_SA, order_sa(spi, aes_sha1())).await.unwrap();
+        }
+        ask(&machine, 0x13, bytes(&spd_entry(1, 50))).await.unwrap();
+        super::clear(&machine).await.unwrap();
+        assert_eq!(sas(&machine).await.unwrap(), super::Held::default());
+        assert!(policies(&machine).await.unwrap().is_empty());
+        log.refresh().await.unwrap();
+        let seen = log.seen();
+        assert_eq!(seen.lives.iter().filter(|life| life.deleted_ns.is_some()).count(), 3);
+        assert!(seen.gaps.is_empty(), "{:?}", seen.gaps);
+    });
+}
+
+#[test]
+#[ignore = "runs in a guest: see tests/in-guest"]
 fn lost_notifications_are_said_and_repaired() {
     in_a_worker(async {
         let machine = Machine::new("router", None).await.unwrap();

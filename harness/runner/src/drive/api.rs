@@ -185,6 +185,16 @@ impl<'a> Api<'a> {
         Ok("deleted".into())
     }
 
+    /// Reboots the VPC's router, as an administrator does.
+    pub async fn reboot_router(&mut self, vpc: &str) -> Result<String, Failure> {
+        let vpc = self.vpc(vpc)?.id.clone();
+        let listed = self.client.call("listRouters", &[("vpcid", &vpc)]).await?;
+        let router = first_id(&listed, "router")?;
+        self.client.run("rebootRouter", &[("id", &router)]).await?;
+        self.look().await?;
+        Ok("rebooted".into())
+    }
+
     /// Waits until every open connection is in the state.
     pub async fn expect(&mut self, wanted: ConnectionState, within: Duration) -> Result<String, Failure> {
         let begin = Instant::now();

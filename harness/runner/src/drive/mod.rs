@@ -242,6 +242,7 @@ impl Drive<'_> {
                 self.traffic.everywhere(self.lab, self.cell, Expected::NotInClear).await
             }
             Step::Exchange { between, packets } => self.traffic.between(self.lab, self.cell, between, *packets).await,
+            Step::RebootRouter(vpc) => self.api.reboot_router(vpc).await,
             Step::Hold(duration) => self.hold(*duration).await,
         }
     }

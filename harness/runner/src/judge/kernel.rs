@@ -93,6 +93,11 @@ fn lives(steps: &[Step]) -> BTreeMap<(&str, &str), Life> {
             Step::Hold(duration) => {
                 lives.values_mut().filter(|life| life.open).for_each(|life| life.held += *duration);
             }
+            // The cloud connects again what was connected.
+            Step::RebootRouter(rebooted) => {
+                let of = lives.iter_mut().filter(|((vpc, _), life)| vpc == rebooted && life.open);
+                of.for_each(|(_, life)| life.connects += 1);
+            }
             Step::Expect(_) | Step::Exchange { .. } => {}
         }
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{ConnectionState, Expectation, Party, Step, Traffic, diagnostic::Problems, nearest::one_of, tree::Node};
 
-const STEPS: [&str; 5] = ["connect", "disconnect", "exchange", "expect", "hold"];
+const STEPS: [&str; 6] = ["connect", "disconnect", "exchange", "expect", "hold", "reboot-router"];
 const STEP_EXAMPLE: &str = "`- connect: { vpc: main, customer: branch }`";
 
 /// An exchange is over in seconds, and its packets all go into the record.
@@ -50,6 +50,10 @@ impl Walk<'_> {
             "exchange" => Vec::from_iter(self.exchange(entry, problems)),
             "expect" => self.expect(entry, problems),
             "hold" => Vec::from_iter(scalar::duration(entry.node, "hold", problems).map(Step::Hold)),
+            "reboot-router" => {
+                let vpc = name(entry.node, "VPC", &self.names.vpcs(), problems);
+                Vec::from_iter(vpc.map(Step::RebootRouter))
+            }
             word => {
                 self.unsure = true;
                 problems.report(entry.at, format!("unknown step `{word}`"), one_of(word, &STEPS));
