@@ -193,6 +193,15 @@ fn each_defect_refutes_by_the_check_that_is_there_for_it() {
 }
 
 #[test]
+fn an_sa_that_the_kernel_deleted_a_second_late_was_not_held_too_long() {
+    let mut case = Case::right();
+    case.observation.sas[0].deleted_ms = Some(3_601_900);
+    assert_eq!(case.judged().verdict, Verdict::Proven);
+    case.observation.sas[0].deleted_ms = Some(3_602_000);
+    assert_eq!(case.judged().verdict, Verdict::Refuted);
+}
+
+#[test]
 fn a_laboratory_that_failed_says_nothing_of_the_tunnel() {
     let mut case = Case::right();
     case.observation.broken = Some("pluto did not start".into());
