@@ -17,7 +17,7 @@ mod router;
 use std::{
     collections::BTreeMap,
     net::Ipv4Addr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -230,10 +230,6 @@ impl Lab {
     fn failed(&self, error: Error) -> RouterError {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
         RouterError::Failed(error.to_string())
-    }
-
-    pub fn folder(&self) -> &Path {
-        &self.plan.folder
     }
 }
 

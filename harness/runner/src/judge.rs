@@ -124,16 +124,11 @@ fn prediction(Evidence { prediction, facts, .. }: &Evidence<'_>) -> Option<Check
 
 /// Once Connected, a connection stays so until it is deleted, unless the scenario expects another state.
 fn states(Evidence { cell, observation, .. }: &Evidence<'_>) -> Option<Check> {
-    let expects = |step: &&Step| matches!(step, Step::Expect(Expectation::Connection { .. }));
-    let mut allowed: Vec<_> = cell
-        .steps
-        .iter()
-        .filter(expects)
-        .map(|step| match step {
-            Step::Expect(Expectation::Connection { state, .. }) => state.name(),
-            _ => "",
-        })
-        .collect();
+    let expected = |step: &Step| match step {
+        Step::Expect(Expectation::Connection { state, .. }) => Some(state.name()),
+        _ => None,
+    };
+    let mut allowed: Vec<_> = cell.steps.iter().filter_map(expected).collect();
     allowed.dedup();
     if allowed.is_empty() {
         return None;

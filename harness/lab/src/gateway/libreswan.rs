@@ -89,10 +89,6 @@ impl Libreswan {
 }
 
 impl Gateway for Libreswan {
-    fn daemon(&self) -> Daemon {
-        Daemon::Libreswan
-    }
-
     fn apply<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let mut tunnels = self.tunnels.lock().await;

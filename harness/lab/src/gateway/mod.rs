@@ -48,8 +48,6 @@ impl Tunnel {
 
 /// An IKE daemon that runs until this value is dropped.
 pub trait Gateway: Send + Sync {
-    fn daemon(&self) -> Daemon;
-
     /// Makes the daemon know the tunnel; it answers the peer from now on.
     fn apply<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>>;
 

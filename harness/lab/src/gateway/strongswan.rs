@@ -170,10 +170,6 @@ impl Strongswan {
 }
 
 impl Gateway for Strongswan {
-    fn daemon(&self) -> Daemon {
-        self.daemon
-    }
-
     fn apply<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let shared = Shared {

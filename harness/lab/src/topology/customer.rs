@@ -2,15 +2,13 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use ipnet::Ipv4Net;
-use policy::Daemon;
 use tokio::sync::Mutex;
 use wire::audit::Side;
 
 use super::{CustomerPlan, Lab, translate};
 use crate::{
     Result,
-    gateway::{self, Gateway, Status, Tunnel},
+    gateway::{self, Gateway, Tunnel},
     machine::Machine,
 };
 
@@ -40,14 +38,6 @@ impl Customer {
         self.address
     }
 
-    pub fn subnets(&self) -> &[Ipv4Net] {
-        &self.plan.subnets
-    }
-
-    pub fn daemon(&self) -> Daemon {
-        self.plan.daemon
-    }
-
     /// Configures the gateway, which then answers the peer.
     pub async fn configure(&self, tunnel: Tunnel) -> Result<()> {
         let mut tunnels = self.tunnels.lock().await;
@@ -55,24 +45,6 @@ impl Customer {
         tunnels.retain(|known| known.name != tunnel.name);
         tunnels.push(tunnel);
         self.exempt(&tunnels).await
-    }
-
-    /// Takes a tunnel out of the gateway's configuration.
-    pub async fn forget(&self, name: &str) -> Result<()> {
-        let mut tunnels = self.tunnels.lock().await;
-        if let Some(at) = tunnels.iter().position(|tunnel| tunnel.name == name) {
-            let tunnel = tunnels.remove(at);
-            self.gateway.terminate(&tunnel).await?;
-        }
-        self.exempt(&tunnels).await
-    }
-
-    pub async fn status(&self, name: &str) -> Result<Option<Status>> {
-        let tunnels = self.tunnels.lock().await;
-        match tunnels.iter().find(|tunnel| tunnel.name == name) {
-            Some(tunnel) => self.gateway.status(tunnel).await.map(Some),
-            None => Ok(None),
-        }
     }
 
     async fn exempt(&self, tunnels: &[Tunnel]) -> Result<()> {

@@ -156,8 +156,7 @@ impl<'a> Api<'a> {
             Err(e) => return Err(e.into()),
         };
         let listed = self.client.call("listVpnConnections", &[]).await?;
-        let empty = Vec::new();
-        let mine = listed["vpnconnection"].as_array().unwrap_or(&empty).iter().find(|connection| {
+        let mine = items(&listed, "vpnconnection").iter().find(|connection| {
             connection["s2svpngatewayid"] == vpn_gateway.as_str()
                 && connection["s2scustomergatewayid"] == customer_gateway.as_str()
         });
@@ -167,7 +166,7 @@ impl<'a> Api<'a> {
         let (id, state) = (text(mine, "id")?, text(mine, "state")?);
         let (vpc, customer) = (vpc.to_owned(), customer.to_owned());
         let connection = Connection { vpc, customer, id, state: state.clone(), open: true };
-        self.note(&connection);
+        self.note(connection.words(), &connection.state);
         self.connections.push(connection);
         Ok(if failed { format!("{outcome}; state {state}") } else { outcome })
     }
@@ -180,8 +179,8 @@ impl<'a> Api<'a> {
         self.client.run("deleteVpnConnection", &[("id", &connection.id)]).await?;
         connection.open = false;
         connection.state = "deleted".into();
-        let (at_ms, connection) = (self.notebook.now(), connection.words());
-        self.notebook.write(|pages| pages.states.push(StateChange { at_ms, connection, state: "deleted".into() }));
+        let words = connection.words();
+        self.note(words, "deleted");
         Ok("deleted".into())
     }
 
@@ -215,8 +214,7 @@ impl<'a> Api<'a> {
     /// Looks at the state of every open connection and writes down what changed.
     pub async fn look(&mut self) -> Result<(), Failure> {
         let listed = self.watcher.call("listVpnConnections", &[]).await?;
-        let empty = Vec::new();
-        let listed = listed["vpnconnection"].as_array().unwrap_or(&empty);
+        let listed = items(&listed, "vpnconnection");
         let mut changed = Vec::new();
         for connection in self.connections.iter_mut().filter(|connection| connection.open) {
             let found = listed.iter().find(|found| found["id"] == connection.id.as_str());
@@ -227,8 +225,7 @@ impl<'a> Api<'a> {
             }
         }
         for (connection, state) in changed {
-            let at_ms = self.notebook.now();
-            self.notebook.write(|pages| pages.states.push(StateChange { at_ms, connection, state }));
+            self.note(connection, &state);
         }
         Ok(())
     }
@@ -240,8 +237,7 @@ impl<'a> Api<'a> {
         }
         let all_days = [("startdate", "1970-01-01"), ("enddate", "9999-12-31")];
         let listed = self.client.call("listUsageRecords", &all_days).await?;
-        let empty = Vec::new();
-        let records = listed["usagerecord"].as_array().unwrap_or(&empty);
+        let records = items(&listed, "usagerecord");
         for connection in &self.connections {
             let sum = |kind: i64| -> u64 {
                 let mine = |record: &&Value| {
@@ -290,7 +286,7 @@ impl<'a> Api<'a> {
             deleted += 1;
         }
         for (command, kind) in [("listVPCs", "vpc"), ("listVpnConnections", "vpnconnection")] {
-            let left = self.client.call(command, &[]).await?[kind].as_array().map_or(0, Vec::len);
+            let left = items(&self.client.call(command, &[]).await?, kind).len();
             if left > 0 {
                 return Err(Failure::Refuted(format!("{command} still lists {left}")));
             }
@@ -344,11 +340,15 @@ impl<'a> Api<'a> {
         self.vpcs.get(name).ok_or_else(|| Failure::Broken(format!("there is no VPC `{name}`")))
     }
 
-    fn note(&self, connection: &Connection) {
-        let (at_ms, state) = (self.notebook.now(), connection.state.clone());
-        let connection = connection.words();
+    fn note(&self, connection: String, state: &str) {
+        let (at_ms, state) = (self.notebook.now(), state.to_owned());
         self.notebook.write(|pages| pages.states.push(StateChange { at_ms, connection, state }));
     }
+}
+
+/// What a list command lists; an empty list has no array.
+fn items<'v>(answer: &'v Value, kind: &str) -> &'v [Value] {
+    answer[kind].as_array().map_or(&[], Vec::as_slice)
 }
 
 fn first_id(answer: &Value, kind: &str) -> Result<String, Failure> {

@@ -220,16 +220,20 @@ impl Drive<'_> {
             None => self.api.prepare().await,
             Some(step) => self.take(step).await,
         };
+        self.note(text, begin_ms, taken)
+    }
+
+    /// Writes down how a step went; returns whether it went as it should.
+    fn note(&self, text: String, begin_ms: u64, taken: Result<String, Failure>) -> Result<bool, Failure> {
         let end_ms = self.notebook.now();
-        let (ok, outcome, broken) = match taken {
-            Ok(outcome) => (true, outcome, None),
-            Err(Failure::Refuted(reason)) => (false, reason, None),
-            Err(Failure::Broken(reason)) => (false, reason.clone(), Some(reason)),
+        let (ok, outcome) = match &taken {
+            Ok(outcome) => (true, outcome.clone()),
+            Err(Failure::Refuted(reason) | Failure::Broken(reason)) => (false, reason.clone()),
         };
         self.notebook.write(|pages| pages.steps.push(StepRecord { text, outcome, ok, begin_ms, end_ms }));
-        match broken {
-            Some(reason) => Err(Failure::Broken(reason)),
-            None => Ok(ok),
+        match taken {
+            Err(Failure::Broken(reason)) => Err(Failure::Broken(reason)),
+            _ => Ok(ok),
         }
     }
 
@@ -262,20 +266,10 @@ impl Drive<'_> {
 
     /// Takes every object away again, through the API and in the laboratory.
     async fn undo(&mut self) -> Result<(), Failure> {
-        let undo = self.api.undo();
         let (text, begin_ms) = ("delete everything through the API".to_owned(), self.notebook.now());
         (self.tell)(text.clone());
-        let undone = undo.await;
-        let end_ms = self.notebook.now();
-        let (ok, outcome) = match &undone {
-            Ok(outcome) => (true, outcome.clone()),
-            Err(Failure::Refuted(reason) | Failure::Broken(reason)) => (false, reason.clone()),
-        };
-        self.notebook.write(|pages| pages.steps.push(StepRecord { text, outcome, ok, begin_ms, end_ms }));
-        match undone {
-            Err(Failure::Broken(reason)) => Err(Failure::Broken(reason)),
-            _ => Ok(()),
-        }
+        let undone = self.api.undo().await;
+        self.note(text, begin_ms, undone).map(drop)
     }
 
     fn facts(&self) -> Facts {
