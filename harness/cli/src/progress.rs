@@ -67,7 +67,7 @@ impl Making {
     pub fn begin(missing: &[Name], cache: &Path) -> Self {
         let names: Vec<_> = missing.iter().map(|name| name.as_str()).collect();
         let downloads: u32 = missing.iter().map(|name| name.download_megabytes()).sum();
-        let minutes = if missing.contains(&Name::Kernel) { "five to nine minutes" } else { "two minutes" };
+        let minutes = if missing.contains(&Name::Kernel) { "seven to ten minutes" } else { "two minutes" };
         let cost = format!("about {downloads} MB of downloads and {minutes} on two processors");
         let mut line = Line::new();
         line.print(&format!("making {} in {}: {cost}, once", names.join(", "), cache.display()));
