@@ -133,13 +133,17 @@ impl Hand<'_> {
         record
     }
 
+    fn image(&self, daemon: Daemon) -> Option<&Image> {
+        self.run.images.iter().find(|image| image.name == Name::from(daemon))
+    }
+
     /// What one of its daemons lacks for the policy, as its image found out when it was made.
     fn unsupported(&self, cell: &Cell) -> Option<String> {
         let policy = &cell.policy;
         let groups = policy.ike.iter().map(Proposal::ike_group).chain(policy.esp.iter().filter_map(|esp| esp.group));
         let groups: BTreeSet<_> = groups.collect();
         daemons(cell).into_iter().find_map(|daemon| {
-            let image = self.run.images.iter().find(|image| image.name == Name::from(daemon))?;
+            let image = self.image(daemon)?;
             let lacks = |group: &&Group| image.made.facts.get(group.name()).is_some_and(|answer| answer == "no");
             let group = groups.iter().find(lacks)?;
             Some(format!("{} is built without {group}", image.made.version))
@@ -153,7 +157,7 @@ impl Hand<'_> {
         }
         fs::create_dir_all(folder).map_err(Error::file(folder))?;
         let trees = daemons(cell).into_iter().filter_map(|daemon| {
-            let image = self.run.images.iter().find(|image| image.name == Name::from(daemon))?;
+            let image = self.image(daemon)?;
             Some((daemon, image.root()))
         });
         let job = Job { cell: cell.clone(), folder: folder.to_owned(), trees: trees.collect() };
@@ -228,10 +232,8 @@ impl Hand<'_> {
     }
 
     fn blank(&self, cell: &Cell) -> CellRecord {
-        let version = |daemon: Daemon| {
-            let image = self.run.images.iter().find(|image| image.name == Name::from(daemon));
-            image.map_or_else(|| daemon.to_string(), |image| image.made.version.clone())
-        };
+        let version =
+            |daemon: Daemon| self.image(daemon).map_or_else(|| daemon.to_string(), |image| image.made.version.clone());
         let router: Vec<_> = cell.cloud.vpcs.values().map(|vpc| version(vpc.router)).collect();
         let customer = cell.customers.values().map(|customer| match customer.stands_in_for {
             Some(device) => format!("{} standing in for {}", version(customer.daemon), device.device()),
