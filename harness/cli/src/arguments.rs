@@ -1,8 +1,9 @@
 //! The command line.
 
-use std::{num::NonZero, path::PathBuf};
+use std::{net::SocketAddr, num::NonZero, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cloud::{Config, Profile};
 use lab::world::Choice;
 
 /// Proves site-to-site IPsec VPNs packet by packet.
@@ -25,6 +26,8 @@ pub enum Command {
     Doctor(DoctorArguments),
     /// Make now what `run` would make on first use
     Setup(SetupArguments),
+    /// Serve CloudStack's site-to-site VPN API; prints where, and the keys, on standard output
+    Serve(ServeArguments),
 }
 
 #[derive(Debug, Args)]
@@ -71,6 +74,31 @@ pub struct DoctorArguments {
 pub struct SetupArguments {
     #[arg(value_enum, default_value_t = What::All)]
     pub what: What,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// Where clients send their requests to; port 0 is a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// The CloudStack to behave like: spec-2012 or 4.22
+    #[arg(long, default_value_t)]
+    pub profile: Profile,
+    /// The database, made if it is not there; without one, everything is gone in the end
+    #[arg(long, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// Where routers are
+    #[arg(long, value_enum, default_value_t = ServeWorld::Modelled)]
+    pub world: ServeWorld,
+    /// Seconds between two looks of the monitor at all routers; 0 turns it off
+    #[arg(long, value_name = "SECONDS", default_value_t = Config::ROUTER_CHECK_INTERVAL.as_secs())]
+    pub router_check_interval: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ServeWorld {
+    /// Nowhere: the prediction answers for them; needs no privileges
+    Modelled,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

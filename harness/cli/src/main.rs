@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => command::plan::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),
         Command::Setup(arguments) => command::setup::run(&arguments),
+        Command::Serve(arguments) => command::serve::run(&arguments),
     };
     match done {
         Ok(outcome) => outcome.into(),

@@ -7,6 +7,7 @@
 //! | `profile` | [`Profile`]: which CloudStack it behaves like, as data, one file each |
 //! | `rule` | policy strings, networks and hosts: what is accepted. Pure |
 //! | `state` | [`State`]: the states of a connection, as one table for each release. Pure |
+//! | `modelled` | [`Modelled`]: a network without packets, where tunnels are as the prediction says |
 //! | `store` | the database, with CloudStack's tables |
 //! | [`router`] | [`Fabric`] and [`Router`]: what the service asks of the network, for others to build |
 //! | `log` | [`Log`]: what is reported while it works |
@@ -19,6 +20,7 @@ mod command;
 mod config;
 mod error;
 mod log;
+mod modelled;
 mod profile;
 pub mod router;
 mod rule;
@@ -33,6 +35,7 @@ pub use client::{Call, Client, ClientError};
 pub use config::{Config, Credentials, StoreLocation};
 pub use error::CloudError;
 pub use log::{Level, Log, LogLine};
+pub use modelled::{Modelled, ModelledCustomer};
 pub use profile::Profile;
 pub use router::{Fabric, IkeVersion, Router, RouterError, RouterPlan, Tier, Tunnel, TunnelStatus, Usage};
 pub use server::Service;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod doctor;
 pub mod plan;
 pub mod run;
+pub mod serve;
 pub mod setup;
 
 use std::{fmt, process::ExitCode};
@@ -71,6 +72,13 @@ impl fmt::Display for Failure {
 impl From<scenario::Diagnostics> for Failure {
     fn from(diagnostics: scenario::Diagnostics) -> Self {
         Self::Input(diagnostics.to_string())
+    }
+}
+
+/// A database that is not this service's, or not this profile's, is the caller's to change.
+impl From<cloud::CloudError> for Failure {
+    fn from(error: cloud::CloudError) -> Self {
+        Self::Input(error.to_string())
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::{Access, Action, Answer, Call, Command, Event, Parameter, Result, Type, vpc};
 use crate::{
+    Credentials,
     profile::Release,
     server::{Cloud, Failure},
     store::{
@@ -115,21 +115,19 @@ fn create(call: &Call) -> Result<Answer> {
             email: arguments.need_text("email")?,
         };
         let user = account::insert_user(db, &user, id)?;
-        let (api_key, secret_key) = new_keys(db, user)?;
+        let keys = new_keys(db, user)?;
         let account = account::of_user(db, user)?;
         let mut view = view(call, db, &account)?;
-        view["user"][0]["apikey"] = json!(api_key);
-        view["user"][0]["secretkey"] = json!(secret_key);
+        view["user"][0]["apikey"] = json!(keys.api_key);
+        view["user"][0]["secretkey"] = json!(keys.secret_key);
         Ok(Answer::Object("account", view))
     })
 }
 
-/// Good for HMAC: 244 random bits each.
-fn new_keys(db: &Connection, user: i64) -> Result<(String, String)> {
-    let key = || format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-    let (api_key, secret_key) = (key(), key());
-    account::set_keys(db, user, &api_key, &secret_key)?;
-    Ok((api_key, secret_key))
+fn new_keys(db: &Connection, user: i64) -> Result<Credentials> {
+    let keys = Credentials::generate();
+    account::set_keys(db, user, &keys)?;
+    Ok(keys)
 }
 
 fn register(call: &Call) -> Result<Answer> {
@@ -138,8 +136,8 @@ fn register(call: &Call) -> Result<Answer> {
         if !account::users(db)?.iter().any(|user| user.id == id) {
             return Err(Failure::invalid(format!("unable to find user by id {id}")));
         }
-        let (api_key, secret_key) = new_keys(db, id)?;
-        Ok(Answer::Object("userkeys", json!({ "apikey": api_key, "secretkey": secret_key })))
+        let keys = new_keys(db, id)?;
+        Ok(Answer::Object("userkeys", json!({ "apikey": keys.api_key, "secretkey": keys.secret_key })))
     })
 }
 

@@ -43,6 +43,12 @@ fn is_name(text: &str) -> bool {
     (1..=190).contains(&text.len()) && text.split('.').all(label)
 }
 
+/// Whether a name service could know it: no top-level domain is a number (RFC 3696 section 2), so
+/// `300.1.2.3` is a mistyped address.
+pub(crate) fn may_resolve(name: &str) -> bool {
+    is_name(name) && name.rsplit('.').next().is_some_and(|last| !last.bytes().all(|b| b.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +64,13 @@ mod tests {
             assert_eq!(Host::parse(bad, true), None, "{bad}");
         }
         assert_eq!(Host::parse("192.0.2.1", true), Some(Host::Address([192, 0, 2, 1].into())));
+    }
+
+    #[test]
+    fn a_mistyped_address_is_no_name_that_resolves() {
+        assert!(may_resolve("vpn.example.com") && may_resolve("GwWithHostName"));
+        for wrong in ["300.1.2.3", "1.2.3", "10.0.0", "", "a..b"] {
+            assert!(!may_resolve(wrong), "{wrong}");
+        }
     }
 }

@@ -3,11 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Cloud, Failure, Request};
-use crate::{
-    command::Caller,
-    signature,
-    store::account::{self, ADMIN},
-};
+use crate::{command::Caller, signature, store::account};
 
 /// None for a wrong key, a wrong signature, or a request that came too late: nobody is told which.
 pub(super) fn caller(cloud: &Cloud, request: &Request) -> Option<Caller> {
@@ -16,14 +12,7 @@ pub(super) fn caller(cloud: &Cloud, request: &Request) -> Option<Caller> {
         return None;
     }
     let known = cloud.store.transaction(|db| {
-        let (user, secret) = if key == cloud.credentials.api_key {
-            (ADMIN.user, cloud.credentials.secret_key.clone())
-        } else {
-            match account::by_key(db, key)? {
-                Some(known) => known,
-                None => return Ok(None),
-            }
-        };
+        let Some((user, secret)) = account::by_key(db, key)? else { return Ok(None) };
         Ok::<_, Failure>(Some((Caller::of(&account::of_user(db, user)?, user), secret)))
     });
     let (caller, secret) = known.ok()??;

@@ -29,7 +29,14 @@ pub(crate) use failure::Failure;
 pub(crate) use request::Request;
 use turn::Turns;
 
-use crate::{CloudError, Config, Credentials, Fabric, Log, LogLine, Router, lock, profile::Rules, store::Store};
+use crate::{
+    CloudError, Config, Credentials, Fabric, Log, LogLine, Router, lock,
+    profile::Rules,
+    store::{
+        Store,
+        account::{self, ADMIN},
+    },
+};
 
 /// How long [`Service::stop`] waits for a request that is still arriving.
 const LAST_REQUEST: Duration = Duration::from_secs(5);
@@ -39,6 +46,7 @@ const LAST_REQUEST: Duration = Duration::from_secs(5);
 pub struct Service {
     cloud: Arc<Cloud>,
     address: SocketAddr,
+    credentials: Credentials,
     shutdown: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
 }
@@ -50,11 +58,20 @@ impl Service {
             return Err(CloudError::NoPublicAddress);
         }
         let address = listener.local_addr().map_err(CloudError::Listener)?;
+        let store = Store::open(&config.store, config.profile)?;
+        let credentials = store.transaction(|db| {
+            let credentials = match config.credentials {
+                Some(given) => given,
+                None => account::keys(db, ADMIN.user)?.unwrap_or_else(Credentials::generate),
+            };
+            account::set_keys(db, ADMIN.user, &credentials)?;
+            Ok::<_, rusqlite::Error>(credentials)
+        });
+        let credentials = credentials.map_err(|error| CloudError::Recovery(error.to_string()))?;
         let cloud = Arc::new(Cloud {
             rules: config.profile.rules(),
-            credentials: config.credentials,
             public_addresses: config.public_addresses,
-            store: Store::open(&config.store, config.profile)?,
+            store,
             fabric,
             log: config.log,
             routers: Mutex::default(),
@@ -67,7 +84,12 @@ impl Service {
         cloud.spawn(monitor::run(cloud.clone(), config.router_check_interval));
         let (shutdown, stopped) = oneshot::channel();
         let server = tokio::spawn(http::serve(listener, cloud.clone(), stopped));
-        Ok(Self { cloud, address, shutdown: Some(shutdown), server })
+        Ok(Self { cloud, address, credentials, shutdown: Some(shutdown), server })
+    }
+
+    /// The root administrator's.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// Where clients send their requests: `http://127.0.0.1:8080/client/api`.
@@ -98,7 +120,6 @@ impl Drop for Service {
 /// What requests, jobs and the monitor share.
 pub(crate) struct Cloud {
     pub rules: &'static Rules,
-    pub credentials: Credentials,
     pub public_addresses: Vec<Ipv4Addr>,
     pub store: Store,
     pub fabric: Arc<dyn Fabric>,

@@ -1,9 +1,10 @@
 //! Domains, accounts and their users: who owns things, and who asks for them.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, all, new_uuid, now, parsed};
+use super::{Result, all, execute, new_uuid, now, one, parsed};
+use crate::Credentials;
 
 /// CloudStack numbers its system account and user 1, and its administrator 2.
 pub(crate) const SYSTEM: i64 = 1;
@@ -122,7 +123,8 @@ fn read(row: &Row<'_>) -> Result<Account> {
 
 /// The account that owns something, removed or not.
 pub(crate) fn get(db: &Connection, owner: Owner) -> Result<Account> {
-    db.query_row(&format!("{ACCOUNTS} WHERE account.id = ?1"), [owner.account], read)
+    let sql = format!("{ACCOUNTS} WHERE account.id = ?1");
+    db.prepare_cached(&sql)?.query_row([owner.account], read)
 }
 
 /// The account of this name in a domain; the system's own account is nobody's to name.
@@ -130,7 +132,7 @@ pub(crate) fn find(db: &Connection, name: &str, domain: i64) -> Result<Option<Ac
     let sql = format!(
         "{ACCOUNTS} WHERE account_name = ?1 AND domain_id = ?2 AND account.id <> {SYSTEM} AND account.removed IS NULL"
     );
-    db.query_row(&sql, (name, domain), read).optional()
+    one(db, &sql, (name, domain), read)
 }
 
 pub(crate) fn list(db: &Connection) -> Result<Vec<Account>> {
@@ -152,7 +154,7 @@ pub(crate) fn insert(db: &Connection, name: &str, role: Role, domain: i64) -> Re
 }
 
 pub(crate) fn set_state(db: &Connection, id: i64, state: &str) -> Result<()> {
-    db.execute("UPDATE account SET state = ?1 WHERE id = ?2", (state, id)).map(drop)
+    execute(db, "UPDATE account SET state = ?1 WHERE id = ?2", (state, id))
 }
 
 fn read_user(row: &Row<'_>) -> Result<User> {
@@ -174,7 +176,7 @@ pub(crate) fn users(db: &Connection) -> Result<Vec<User>> {
 }
 
 pub(crate) fn user_uuid(db: &Connection, id: i64) -> Result<Uuid> {
-    db.query_row("SELECT uuid FROM user WHERE id = ?1", [id], |row| parsed(row, "uuid"))
+    db.prepare_cached("SELECT uuid FROM user WHERE id = ?1")?.query_row([id], |row| parsed(row, "uuid"))
 }
 
 pub(crate) struct NewUser<'a> {
@@ -193,8 +195,14 @@ pub(crate) fn insert_user(db: &Connection, new: &NewUser<'_>, account: i64) -> R
     Ok(db.last_insert_rowid())
 }
 
-pub(crate) fn set_keys(db: &Connection, user: i64, api_key: &str, secret_key: &str) -> Result<()> {
-    db.execute("UPDATE user SET api_key = ?1, secret_key = ?2 WHERE id = ?3", (api_key, secret_key, user)).map(drop)
+pub(crate) fn set_keys(db: &Connection, user: i64, keys: &Credentials) -> Result<()> {
+    let sql = "UPDATE user SET api_key = ?1, secret_key = ?2 WHERE id = ?3";
+    execute(db, sql, (&keys.api_key, &keys.secret_key, user))
+}
+
+pub(crate) fn keys(db: &Connection, user: i64) -> Result<Option<Credentials>> {
+    let sql = "SELECT api_key, secret_key FROM user WHERE id = ?1 AND api_key IS NOT NULL";
+    one(db, sql, [user], |row| Ok(Credentials { api_key: row.get(0)?, secret_key: row.get(1)? }))
 }
 
 /// The user with this key, and its secret; only if it and its account may act.
@@ -202,17 +210,17 @@ pub(crate) fn by_key(db: &Connection, api_key: &str) -> Result<Option<(i64, Stri
     let sql = "SELECT user.id, secret_key FROM user JOIN account ON account.id = account_id
                WHERE api_key = ?1 AND user.state = 'enabled' AND user.removed IS NULL
                      AND account.state = 'enabled' AND account.removed IS NULL";
-    db.query_row(sql, [api_key], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    one(db, sql, [api_key], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 pub(crate) fn of_user(db: &Connection, user: i64) -> Result<Account> {
     let sql = format!("{ACCOUNTS} JOIN user ON user.account_id = account.id WHERE user.id = ?1");
-    db.query_row(&sql, [user], read)
+    db.prepare_cached(&sql)?.query_row([user], read)
 }
 
 pub(crate) fn remove(db: &Connection, id: i64) -> Result<()> {
     db.execute("UPDATE user SET removed = ?1 WHERE account_id = ?2", (now(), id))?;
-    db.execute("UPDATE account SET removed = ?1, state = 'removed' WHERE id = ?2", (now(), id)).map(drop)
+    execute(db, "UPDATE account SET removed = ?1, state = 'removed' WHERE id = ?2", (now(), id))
 }
 
 pub(crate) fn domains(db: &Connection) -> Result<Vec<Domain>> {

@@ -1,9 +1,9 @@
 //! Connections between a VPN gateway and a customer gateway.
 
-use rusqlite::{Connection as Db, OptionalExtension, Row};
+use rusqlite::{Connection as Db, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, new_uuid, now, parsed};
+use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed};
 use crate::state::State;
 
 pub(crate) struct Connection {
@@ -47,7 +47,8 @@ pub(crate) struct New {
 
 pub(crate) fn insert(db: &Db, new: &New, owner: Owner) -> Result<i64> {
     let uuid = new_uuid();
-    db.execute(
+    execute(
+        db,
         "INSERT INTO s2s_vpn_connection (uuid, vpn_gateway_id, customer_gateway_id, state, passive, display, domain_id,
                                          account_id, created, tunnel)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?1)",
@@ -67,7 +68,7 @@ pub(crate) fn insert(db: &Db, new: &New, owner: Owner) -> Result<i64> {
 }
 
 pub(crate) fn find(db: &Db, id: i64) -> Result<Option<Connection>> {
-    db.query_row("SELECT * FROM s2s_vpn_connection WHERE id = ?1 AND removed IS NULL", [id], read).optional()
+    one(db, "SELECT * FROM s2s_vpn_connection WHERE id = ?1 AND removed IS NULL", [id], read)
 }
 
 /// Newest first.
@@ -96,13 +97,13 @@ pub(crate) fn of_vpc(db: &Db, vpc: i64) -> Result<Vec<Connection>> {
 pub(crate) fn vpc(db: &Db, id: i64) -> Result<Option<i64>> {
     let sql = "SELECT vpc_id FROM s2s_vpn_connection JOIN s2s_vpn_gateway ON s2s_vpn_gateway.id = vpn_gateway_id
                WHERE s2s_vpn_connection.id = ?1";
-    db.query_row(sql, [id], |row| row.get(0)).optional()
+    one(db, sql, [id], |row| row.get(0))
 }
 
 pub(crate) fn set_state(db: &Db, id: i64, state: State) -> Result<()> {
-    db.execute("UPDATE s2s_vpn_connection SET state = ?1 WHERE id = ?2", (state.name(), id)).map(drop)
+    execute(db, "UPDATE s2s_vpn_connection SET state = ?1 WHERE id = ?2", (state.name(), id))
 }
 
 pub(crate) fn set_display(db: &Db, id: i64, display: bool) -> Result<()> {
-    db.execute("UPDATE s2s_vpn_connection SET display = ?1 WHERE id = ?2", (display, id)).map(drop)
+    execute(db, "UPDATE s2s_vpn_connection SET display = ?1 WHERE id = ?2", (display, id))
 }

@@ -1,10 +1,10 @@
 //! Customer gateways: the far end of connections, as its owner described it.
 
 use policy::PreSharedKey;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, new_uuid, parsed};
+use super::{Result, account::Owner, all, execute, new_uuid, one, parsed};
 use crate::rule::host::Host;
 
 pub(crate) struct CustomerGateway {
@@ -53,7 +53,8 @@ fn read(row: &Row<'_>) -> Result<CustomerGateway> {
 }
 
 pub(crate) fn insert(db: &Connection, new: &New, owner: Owner) -> Result<i64> {
-    db.execute(
+    execute(
+        db,
         "INSERT INTO s2s_customer_gateway (uuid, name, gateway_ip, guest_cidr_list, ike_policy, esp_policy, domain_id,
                                            account_id)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -75,7 +76,8 @@ pub(crate) fn insert(db: &Connection, new: &New, owner: Owner) -> Result<i64> {
 
 /// Replaces all that its owner says of it.
 pub(crate) fn update(db: &Connection, id: i64, new: &New) -> Result<()> {
-    db.execute(
+    execute(
+        db,
         "UPDATE s2s_customer_gateway
          SET name = ?1, gateway_ip = ?2, guest_cidr_list = ?3, ipsec_psk = ?4, ike_policy = ?5, esp_policy = ?6,
              ike_lifetime = ?7, esp_lifetime = ?8, dpd = ?9, force_encap = ?10, ike_version = ?11,
@@ -97,11 +99,10 @@ pub(crate) fn update(db: &Connection, id: i64, new: &New) -> Result<()> {
             id,
         ),
     )
-    .map(drop)
 }
 
 pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<CustomerGateway>> {
-    db.query_row("SELECT * FROM s2s_customer_gateway WHERE id = ?1 AND removed IS NULL", [id], read).optional()
+    one(db, "SELECT * FROM s2s_customer_gateway WHERE id = ?1 AND removed IS NULL", [id], read)
 }
 
 /// Newest first.

@@ -1,13 +1,13 @@
 //! Asynchronous jobs.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     Result,
     account::{Actor, Owner},
-    all, new_uuid, now, parsed,
+    all, execute, new_uuid, now, one, parsed,
 };
 
 pub(crate) struct Job {
@@ -73,7 +73,7 @@ pub(crate) fn insert(
     parameters: &Value,
     instance: Option<&Instance>,
 ) -> Result<Job> {
-    db.execute(
+    execute(db,
         "INSERT INTO async_job (uuid, user_id, account_id, instance_type, instance_id, job_cmd, job_cmd_info, job_status,
                                 created)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -89,11 +89,12 @@ pub(crate) fn insert(
             now(),
         ),
     )?;
-    db.query_row(&format!("{JOBS} WHERE async_job.id = ?1"), [db.last_insert_rowid()], read)
+    let sql = format!("{JOBS} WHERE async_job.id = ?1");
+    db.prepare_cached(&sql)?.query_row([db.last_insert_rowid()], read)
 }
 
 pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<Job>> {
-    db.query_row(&format!("{JOBS} WHERE async_job.id = ?1"), [id], read).optional()
+    one(db, &format!("{JOBS} WHERE async_job.id = ?1"), [id], read)
 }
 
 /// Newest first.
@@ -102,16 +103,17 @@ pub(crate) fn list(db: &Connection) -> Result<Vec<Job>> {
 }
 
 pub(crate) fn finish(db: &Connection, id: i64, status: Status, code: u16, result: Option<&Value>) -> Result<()> {
-    db.execute(
+    execute(
+        db,
         "UPDATE async_job SET job_status = ?1, job_result_code = ?2, job_result = ?3, last_updated = ?4 WHERE id = ?5",
         (status as i64, code, result.map(Value::to_string), now(), id),
     )
-    .map(drop)
 }
 
 /// Ends every job that was under way, with one result for all.
-pub(crate) fn fail_unfinished(db: &Connection, code: u16, result: &Value) -> Result<usize> {
-    db.execute(
+pub(crate) fn fail_unfinished(db: &Connection, code: u16, result: &Value) -> Result<()> {
+    execute(
+        db,
         "UPDATE async_job SET job_status = ?1, job_result_code = ?2, job_result = ?3, last_updated = ?4
          WHERE job_status = ?5",
         (Status::Failed as i64, code, result.to_string(), now(), Status::InProgress as i64),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     Result,
     account::{Actor, Owner},
-    all, new_uuid, now, parsed,
+    all, execute, new_uuid, now, parsed,
 };
 
 /// `ALERT.SERVICE.DOMAINROUTER`, CloudStack's type for all that a virtual router has to say.
@@ -32,11 +32,11 @@ fn read(row: &Row<'_>) -> Result<Alert> {
 
 /// Stored per occurrence: alerts of this type are never merged.
 pub(crate) fn alert(db: &Connection, subject: &str) -> Result<()> {
-    db.execute(
+    execute(
+        db,
         "INSERT INTO alert (uuid, type, data_center_id, subject, created, last_sent) VALUES (?1, ?2, 1, ?3, ?4, ?4)",
         (new_uuid(), DOMAIN_ROUTER, subject, now()),
     )
-    .map(drop)
 }
 
 /// Newest first.
@@ -84,7 +84,8 @@ pub(crate) fn events(db: &Connection) -> Result<Vec<Event>> {
 /// Returns the row; `start` is the row of the command's first event, or 0.
 pub(crate) fn event(db: &Connection, actor: Actor, step: &Step<'_>, start: i64) -> Result<i64> {
     let (user, owner) = (actor.user, actor.owner);
-    db.execute(
+    execute(
+        db,
         "INSERT INTO event (uuid, type, state, description, user_id, account_id, domain_id, created, level, start_id)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         (

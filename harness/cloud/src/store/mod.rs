@@ -25,6 +25,9 @@ use crate::{CloudError, Profile, StoreLocation, lock};
 
 pub(crate) type Result<T, E = rusqlite::Error> = std::result::Result<T, E>;
 
+/// Kept ready; there are about as many in this room.
+const STATEMENTS: usize = 256;
+
 pub(crate) struct Store(Mutex<Connection>);
 
 impl Store {
@@ -70,6 +73,7 @@ fn for_its_owner(path: &Path) -> std::io::Result<()> {
 
 /// Makes the tables and what every CloudStack has, unless they are there; says whose profile they are.
 fn prepare(db: &mut Connection, profile: Profile) -> Result<String> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -139,7 +143,7 @@ impl Entity {
     pub(crate) fn resolve(self, db: &Connection, text: &str, numbers: bool) -> Result<Option<i64>> {
         let sql = format!("SELECT id FROM {} WHERE uuid = ?1 OR id = ?2", self.table());
         let number = text.parse::<i64>().ok().filter(|_| numbers);
-        db.query_row(&sql, (text, number), |row| row.get(0)).optional()
+        one(db, &sql, (text, number), |row| row.get(0))
     }
 
     /// Who a row belongs to, if rows of its kind belong to anybody.
@@ -172,23 +176,23 @@ impl Entity {
             | Self::Alert => return Ok(None),
         };
         let read = |row: &Row<'_>| Ok(Owner { account: row.get("account_id")?, domain: row.get("domain_id")? });
-        db.query_row(&sql, [id], read).optional()
+        one(db, &sql, [id], read)
     }
 
     /// Gives a row another UUID.
     pub(crate) fn rename(self, db: &Connection, id: i64, uuid: Uuid) -> Result<()> {
         let sql = format!("UPDATE {} SET uuid = ?1 WHERE id = ?2", self.table());
-        db.execute(&sql, (uuid.to_string(), id)).map(drop)
+        execute(db, &sql, (uuid.to_string(), id))
     }
 
     pub(crate) fn uuid(self, db: &Connection, id: i64) -> Result<Uuid> {
         let sql = format!("SELECT uuid FROM {} WHERE id = ?1", self.table());
-        db.query_row(&sql, [id], |row| parsed(row, "uuid"))
+        db.prepare_cached(&sql)?.query_row([id], |row| parsed(row, "uuid"))
     }
 
     pub(crate) fn remove(self, db: &Connection, id: i64) -> Result<()> {
         let sql = format!("UPDATE {} SET removed = ?1 WHERE id = ?2 AND removed IS NULL", self.table());
-        db.execute(&sql, (now(), id)).map(drop)
+        execute(db, &sql, (now(), id))
     }
 }
 
@@ -208,7 +212,22 @@ fn all<T>(
     parameters: impl rusqlite::Params,
     read: fn(&Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
-    db.prepare(sql)?.query_map(parameters, read)?.collect()
+    db.prepare_cached(sql)?.query_map(parameters, read)?.collect()
+}
+
+/// The first row of a query.
+fn one<T>(
+    db: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    read: impl FnOnce(&Row<'_>) -> Result<T>,
+) -> Result<Option<T>> {
+    db.prepare_cached(sql)?.query_row(parameters, read).optional()
+}
+
+/// Changes rows.
+fn execute(db: &Connection, sql: &str, parameters: impl rusqlite::Params) -> Result<()> {
+    db.prepare_cached(sql)?.execute(parameters).map(drop)
 }
 
 fn new_uuid() -> String {

@@ -56,7 +56,7 @@ pub(crate) fn zones(db: &Connection) -> Result<Vec<Zone>> {
 }
 
 pub(crate) fn zone_name(db: &Connection, id: i64) -> Result<String> {
-    db.query_row("SELECT name FROM data_center WHERE id = ?1", [id], |row| row.get(0))
+    db.prepare_cached("SELECT name FROM data_center WHERE id = ?1")?.query_row([id], |row| row.get(0))
 }
 
 pub(crate) struct VpcOffering {
@@ -113,7 +113,8 @@ pub(crate) fn network_offerings(db: &Connection) -> Result<Vec<NetworkOffering>>
 }
 
 pub(crate) fn network_offering(db: &Connection, id: i64) -> Result<NetworkOffering> {
-    db.query_row(&format!("{NETWORK_OFFERINGS} WHERE network_offerings.id = ?1"), [id], network_offering_of)
+    let sql = format!("{NETWORK_OFFERINGS} WHERE network_offerings.id = ?1");
+    db.prepare_cached(&sql)?.query_row([id], network_offering_of)
 }
 
 /// A guest's size, or what it is made from.

@@ -1,9 +1,9 @@
 //! Virtual routers: one for each VPC.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, all, new_uuid, now, parsed};
+use super::{Result, all, execute, new_uuid, now, one, parsed};
 
 pub(crate) const RUNNING: &str = "Running";
 pub(crate) const STARTING: &str = "Starting";
@@ -37,21 +37,22 @@ pub(crate) fn of_vpc_or_new(db: &Connection, vpc: i64) -> Result<i64> {
     if let Some(router) = of_vpc(db, vpc)? {
         return Ok(router.id);
     }
-    db.execute(
+    execute(
+        db,
         "INSERT INTO domain_router (uuid, name, state, vpc_id, created) VALUES (?1, '', ?2, ?3, ?4)",
         (new_uuid(), STARTING, vpc, now()),
     )?;
     let id = db.last_insert_rowid();
-    db.execute("UPDATE domain_router SET name = ?1 WHERE id = ?2", (format!("r-{id}-VM"), id))?;
+    execute(db, "UPDATE domain_router SET name = ?1 WHERE id = ?2", (format!("r-{id}-VM"), id))?;
     Ok(id)
 }
 
 pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<DomainRouter>> {
-    db.query_row("SELECT * FROM domain_router WHERE id = ?1 AND removed IS NULL", [id], read).optional()
+    one(db, "SELECT * FROM domain_router WHERE id = ?1 AND removed IS NULL", [id], read)
 }
 
 pub(crate) fn of_vpc(db: &Connection, vpc: i64) -> Result<Option<DomainRouter>> {
-    db.query_row("SELECT * FROM domain_router WHERE vpc_id = ?1 AND removed IS NULL", [vpc], read).optional()
+    one(db, "SELECT * FROM domain_router WHERE vpc_id = ?1 AND removed IS NULL", [vpc], read)
 }
 
 /// Newest first.
@@ -60,9 +61,9 @@ pub(crate) fn list(db: &Connection) -> Result<Vec<DomainRouter>> {
 }
 
 pub(crate) fn set_state(db: &Connection, vpc: i64, state: &str) -> Result<()> {
-    db.execute("UPDATE domain_router SET state = ?1 WHERE vpc_id = ?2 AND removed IS NULL", (state, vpc)).map(drop)
+    execute(db, "UPDATE domain_router SET state = ?1 WHERE vpc_id = ?2 AND removed IS NULL", (state, vpc))
 }
 
 pub(crate) fn remove(db: &Connection, vpc: i64) -> Result<()> {
-    db.execute("UPDATE domain_router SET removed = ?1 WHERE vpc_id = ?2 AND removed IS NULL", (now(), vpc)).map(drop)
+    execute(db, "UPDATE domain_router SET removed = ?1 WHERE vpc_id = ?2 AND removed IS NULL", (now(), vpc))
 }

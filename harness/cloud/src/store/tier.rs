@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, new_uuid, now, parsed};
+use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed};
 
 pub(crate) struct Network {
     pub id: i64,
@@ -58,7 +58,8 @@ fn read(row: &Row<'_>) -> Result<Network> {
 }
 
 pub(crate) fn insert(db: &Connection, new: &New<'_>, owner: Owner) -> Result<i64> {
-    db.execute(
+    execute(
+        db,
         "INSERT INTO networks (uuid, name, display_text, gateway, cidr, state, network_offering_id, data_center_id,
                                domain_id, account_id, vpc_id, created)
          VALUES (?1, ?2, ?3, ?4, ?5, 'Allocated', ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -80,7 +81,7 @@ pub(crate) fn insert(db: &Connection, new: &New<'_>, owner: Owner) -> Result<i64
 }
 
 pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<Network>> {
-    db.query_row("SELECT * FROM networks WHERE id = ?1 AND removed IS NULL", [id], read).optional()
+    one(db, "SELECT * FROM networks WHERE id = ?1 AND removed IS NULL", [id], read)
 }
 
 /// Newest first.
@@ -94,10 +95,10 @@ pub(crate) fn of_vpc(db: &Connection, vpc: i64) -> Result<Vec<Network>> {
 }
 
 pub(crate) fn set_state(db: &Connection, id: i64, state: &str) -> Result<()> {
-    db.execute("UPDATE networks SET state = ?1 WHERE id = ?2", (state, id)).map(drop)
+    execute(db, "UPDATE networks SET state = ?1 WHERE id = ?2", (state, id))
 }
 
 /// Forgets the networks whose creation nobody waits for any longer.
 pub(crate) fn remove_unimplemented(db: &Connection) -> Result<()> {
-    db.execute("UPDATE networks SET removed = ?1 WHERE removed IS NULL AND state = 'Allocated'", [now()]).map(drop)
+    execute(db, "UPDATE networks SET removed = ?1 WHERE removed IS NULL AND state = 'Allocated'", [now()])
 }

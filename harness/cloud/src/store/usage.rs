@@ -1,8 +1,8 @@
 //! Bytes that connections have carried, by day. They only ever grow.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
-use super::{Result, all, now};
+use super::{Result, all, execute, now, one};
 use crate::Usage;
 
 /// Adds what a counter has grown by since it was last read. One that fell was started again by
@@ -11,25 +11,23 @@ pub(crate) fn read(db: &Connection, connection: i64, usage: Usage) -> Result<()>
     let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let (sent, received) = (bytes(usage.sent_bytes), bytes(usage.received_bytes));
     let last = "SELECT sent, received FROM vpn_counter WHERE connection_id = ?1";
-    let last: Option<(i64, i64)> = db.query_row(last, [connection], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let last: Option<(i64, i64)> = one(db, last, [connection], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (last_sent, last_received) = last.filter(|last| last.0 <= sent && last.1 <= received).unwrap_or((0, 0));
-    db.execute(
+    execute(
+        db,
         "INSERT INTO vpn_counter (connection_id, sent, received) VALUES (?1, ?2, ?3)
          ON CONFLICT (connection_id) DO UPDATE SET sent = excluded.sent, received = excluded.received",
         (connection, sent, received),
     )?;
-    db.execute(
-        "INSERT INTO cloud_usage (connection_id, day, sent, received) VALUES (?1, ?2, ?3, ?4)
+    execute(db, "INSERT INTO cloud_usage (connection_id, day, sent, received) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (connection_id, day) DO UPDATE SET sent = sent + excluded.sent, received = received + excluded.received",
         (connection, today(), sent - last_sent, received - last_received),
     )
-    .map(drop)
 }
 
 /// The counter of a connection, or of all, is about to begin at nothing.
 pub(crate) fn restart(db: &Connection, connection: Option<i64>) -> Result<()> {
-    db.execute("UPDATE vpn_counter SET sent = 0, received = 0 WHERE ?1 IS NULL OR connection_id = ?1", [connection])
-        .map(drop)
+    execute(db, "UPDATE vpn_counter SET sent = 0, received = 0 WHERE ?1 IS NULL OR connection_id = ?1", [connection])
 }
 
 fn today() -> String {

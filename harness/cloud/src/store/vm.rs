@@ -2,10 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, new_uuid, now, parsed};
+use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed};
 
 pub(crate) struct Vm {
     pub id: i64,
@@ -49,7 +49,7 @@ fn read(row: &Row<'_>) -> Result<Vm> {
 pub(crate) fn insert(db: &Connection, new: &New<'_>, owner: Owner) -> Result<i64> {
     let uuid = new_uuid();
     let name = new.name.map_or_else(|| format!("VM-{uuid}"), str::to_owned);
-    db.execute(
+    execute(db,
         "INSERT INTO user_vm (uuid, name, display_name, state, network_id, ip_address, service_offering_id, template_id,
                               domain_id, account_id, created)
          VALUES (?1, ?2, ?3, 'Starting', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -70,7 +70,7 @@ pub(crate) fn insert(db: &Connection, new: &New<'_>, owner: Owner) -> Result<i64
 }
 
 pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<Vm>> {
-    db.query_row("SELECT * FROM user_vm WHERE id = ?1 AND removed IS NULL", [id], read).optional()
+    one(db, "SELECT * FROM user_vm WHERE id = ?1 AND removed IS NULL", [id], read)
 }
 
 /// Newest first.
@@ -83,10 +83,10 @@ pub(crate) fn of_network(db: &Connection, network: i64) -> Result<Vec<Vm>> {
 }
 
 pub(crate) fn set_state(db: &Connection, id: i64, state: &str) -> Result<()> {
-    db.execute("UPDATE user_vm SET state = ?1 WHERE id = ?2", (state, id)).map(drop)
+    execute(db, "UPDATE user_vm SET state = ?1 WHERE id = ?2", (state, id))
 }
 
 /// Guests that were starting when the service ended are running: nothing but their row was to be made.
 pub(crate) fn finish_starting(db: &Connection) -> Result<()> {
-    db.execute("UPDATE user_vm SET state = 'Running' WHERE state = 'Starting' AND removed IS NULL", []).map(drop)
+    execute(db, "UPDATE user_vm SET state = 'Running' WHERE state = 'Starting' AND removed IS NULL", [])
 }

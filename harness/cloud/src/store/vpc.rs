@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, new_uuid, now, parsed};
+use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed};
 
 pub(crate) struct Vpc {
     pub id: i64,
@@ -52,7 +52,8 @@ fn read(row: &Row<'_>) -> Result<Vpc> {
 }
 
 pub(crate) fn insert(db: &Connection, new: &New<'_>, owner: Owner) -> Result<i64> {
-    db.execute(
+    execute(
+        db,
         "INSERT INTO vpc (uuid, name, display_text, cidr, state, vpc_offering_id, zone_id, domain_id, account_id,
                           network_domain, created, start)
          VALUES (?1, ?2, ?3, ?4, 'Enabled', ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -74,7 +75,7 @@ pub(crate) fn insert(db: &Connection, new: &New<'_>, owner: Owner) -> Result<i64
 }
 
 pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<Vpc>> {
-    db.query_row("SELECT * FROM vpc WHERE id = ?1 AND removed IS NULL", [id], read).optional()
+    one(db, "SELECT * FROM vpc WHERE id = ?1 AND removed IS NULL", [id], read)
 }
 
 /// Newest first.
@@ -83,16 +84,16 @@ pub(crate) fn list(db: &Connection) -> Result<Vec<Vpc>> {
 }
 
 pub(crate) fn set_state(db: &Connection, id: i64, state: &str) -> Result<()> {
-    db.execute("UPDATE vpc SET state = ?1 WHERE id = ?2", (state, id)).map(drop)
+    execute(db, "UPDATE vpc SET state = ?1 WHERE id = ?2", (state, id))
 }
 
 /// The job that was deleting them has failed, so they are as they were.
 pub(crate) fn keep_half_deleted(db: &Connection) -> Result<()> {
-    db.execute("UPDATE vpc SET state = 'Enabled' WHERE state = 'Inactive' AND removed IS NULL", []).map(drop)
+    execute(db, "UPDATE vpc SET state = 'Enabled' WHERE state = 'Inactive' AND removed IS NULL", [])
 }
 
 pub(crate) fn rename(db: &Connection, id: i64, name: &str, display_text: &str) -> Result<()> {
-    db.execute("UPDATE vpc SET name = ?1, display_text = ?2 WHERE id = ?3", (name, display_text, id)).map(drop)
+    execute(db, "UPDATE vpc SET name = ?1, display_text = ?2 WHERE id = ?3", (name, display_text, id))
 }
 
 pub(crate) struct Address {
@@ -133,7 +134,7 @@ pub(crate) fn source_nat(db: &Connection, vpc: i64) -> Result<Option<Address>> {
     let sql = "SELECT id, public_ip_address FROM user_ip_address
                WHERE vpc_id = ?1 AND source_nat = 1 AND state = 'Allocated'";
     let read = |row: &Row<'_>| Ok(Address { id: row.get("id")?, address: parsed(row, "public_ip_address")? });
-    db.query_row(sql, [vpc], read).optional()
+    one(db, sql, [vpc], read)
 }
 
 /// Gives a VPC the first of `addresses` that nobody has.
@@ -143,7 +144,8 @@ pub(crate) fn allocate_source_nat(db: &Connection, vpc: &Vpc, addresses: &[Ipv4A
         if db.query_row(taken, [address.to_string()], |row| row.get(0))? {
             continue;
         }
-        db.execute(
+        execute(
+            db,
             "INSERT INTO user_ip_address (uuid, public_ip_address, state, source_nat, allocated, domain_id, account_id,
                                           data_center_id, vpc_id)
              VALUES (?1, ?2, 'Allocated', 1, ?3, ?4, ?5, ?6, ?7)
@@ -158,15 +160,15 @@ pub(crate) fn allocate_source_nat(db: &Connection, vpc: &Vpc, addresses: &[Ipv4A
 }
 
 pub(crate) fn release_addresses(db: &Connection, vpc: i64) -> Result<()> {
-    db.execute(
+    execute(
+        db,
         "UPDATE user_ip_address SET state = 'Free', source_nat = 0, allocated = NULL, domain_id = NULL,
                 account_id = NULL, vpc_id = NULL WHERE vpc_id = ?1",
         [vpc],
     )
-    .map(drop)
 }
 
 pub(crate) fn address(db: &Connection, id: i64) -> Result<Ipv4Addr> {
     let sql = "SELECT public_ip_address FROM user_ip_address WHERE id = ?1";
-    db.query_row(sql, [id], |row| parsed(row, "public_ip_address"))
+    db.prepare_cached(sql)?.query_row([id], |row| parsed(row, "public_ip_address"))
 }

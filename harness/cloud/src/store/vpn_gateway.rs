@@ -1,9 +1,9 @@
 //! VPN gateways: a VPC's end of its connections.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, new_uuid, parsed};
+use super::{Result, account::Owner, all, execute, new_uuid, one, parsed};
 
 pub(crate) struct VpnGateway {
     pub id: i64,
@@ -27,7 +27,8 @@ fn read(row: &Row<'_>) -> Result<VpnGateway> {
 }
 
 pub(crate) fn insert(db: &Connection, vpc: i64, address: i64, display: bool, owner: Owner) -> Result<i64> {
-    db.execute(
+    execute(
+        db,
         "INSERT INTO s2s_vpn_gateway (uuid, addr_id, vpc_id, display, domain_id, account_id)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         (new_uuid(), address, vpc, display, owner.domain, owner.account),
@@ -36,11 +37,11 @@ pub(crate) fn insert(db: &Connection, vpc: i64, address: i64, display: bool, own
 }
 
 pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<VpnGateway>> {
-    db.query_row("SELECT * FROM s2s_vpn_gateway WHERE id = ?1 AND removed IS NULL", [id], read).optional()
+    one(db, "SELECT * FROM s2s_vpn_gateway WHERE id = ?1 AND removed IS NULL", [id], read)
 }
 
 pub(crate) fn of_vpc(db: &Connection, vpc: i64) -> Result<Option<VpnGateway>> {
-    db.query_row("SELECT * FROM s2s_vpn_gateway WHERE vpc_id = ?1 AND removed IS NULL", [vpc], read).optional()
+    one(db, "SELECT * FROM s2s_vpn_gateway WHERE vpc_id = ?1 AND removed IS NULL", [vpc], read)
 }
 
 /// Newest first.
@@ -49,5 +50,5 @@ pub(crate) fn list(db: &Connection) -> Result<Vec<VpnGateway>> {
 }
 
 pub(crate) fn set_display(db: &Connection, id: i64, display: bool) -> Result<()> {
-    db.execute("UPDATE s2s_vpn_gateway SET display = ?1 WHERE id = ?2", (display, id)).map(drop)
+    execute(db, "UPDATE s2s_vpn_gateway SET display = ?1 WHERE id = ?2", (display, id))
 }

@@ -35,7 +35,7 @@ fn config(profile: Profile, store: StoreLocation) -> Config {
     Config {
         profile,
         public_addresses: vec![[203, 0, 113, 1].into(), [203, 0, 113, 2].into()],
-        credentials: credentials(),
+        credentials: Some(credentials()),
         store,
         router_check_interval: Config::ROUTER_CHECK_INTERVAL,
         log: None,

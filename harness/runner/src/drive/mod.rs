@@ -144,7 +144,7 @@ async fn serve(lab: &Arc<Lab>, public_addresses: Vec<std::net::Ipv4Addr>) -> Res
     let config = Config {
         profile: Profile::Spec2012,
         public_addresses,
-        credentials: credentials(),
+        credentials: Some(credentials()),
         store: StoreLocation::Memory,
         router_check_interval: Config::ROUTER_CHECK_INTERVAL,
         log: None,

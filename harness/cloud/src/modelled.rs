@@ -1,0 +1,160 @@
+//! The modelled world: routers without packets, whose tunnels are as [`policy::predict`] says.
+//!
+//! Nothing is configured and nothing is sent, so that a service over it needs no privileges, and a
+//! change takes no time. Tunnels carry no bytes.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+};
+
+use ipnet::Ipv4Net;
+use policy::{Policy, PreSharedKey, Prediction, predict};
+use uuid::Uuid;
+
+use crate::{
+    Fabric, Router, RouterError, RouterPlan, Tier, Tunnel, TunnelStatus, Usage, lock, router::Future, rule::host,
+};
+
+/// A fabric without packets.
+#[derive(Clone, Debug)]
+pub struct Modelled(Arc<Customers>);
+
+/// What answers on the internet.
+#[derive(Debug)]
+enum Customers {
+    /// Each address that is asked, configured as the caller of the API has described it.
+    Agreeing,
+    Listed(BTreeMap<Ipv4Addr, ModelledCustomer>),
+}
+
+/// A customer gateway, configured as its owner has it, whatever the API was told.
+#[derive(Clone, Debug)]
+pub struct ModelledCustomer {
+    pub address: Ipv4Addr,
+    pub policy: Policy,
+    pub psk: PreSharedKey,
+    pub subnets: Vec<Ipv4Net>,
+}
+
+impl Modelled {
+    /// Every address answers, and agrees with what the API was told of it. Names that could be host
+    /// names resolve, to addresses of the network for benchmarks (RFC 2544), 198.19.0.0/16.
+    pub fn agreeing() -> Self {
+        Self(Arc::new(Customers::Agreeing))
+    }
+
+    /// These answer, and nobody else. No name resolves.
+    pub fn with(customers: impl IntoIterator<Item = ModelledCustomer>) -> Self {
+        let listed = customers.into_iter().map(|customer| (customer.address, customer)).collect();
+        Self(Arc::new(Customers::Listed(listed)))
+    }
+}
+
+impl Fabric for Modelled {
+    fn deploy(&self, _: RouterPlan) -> Future<'_, Arc<dyn Router>> {
+        let router = ModelledRouter { customers: Arc::clone(&self.0), tunnels: Mutex::default() };
+        Box::pin(async move { Ok(Arc::new(router) as Arc<dyn Router>) })
+    }
+
+    fn resolve(&self, name: &str) -> Future<'_, Ipv4Addr> {
+        let address = match &*self.0 {
+            Customers::Agreeing if host::may_resolve(name) => Ok(address_of(name)),
+            _ => Err(RouterError::Failed(format!("{name} cannot be resolved: there is no such name"))),
+        };
+        Box::pin(async move { address })
+    }
+}
+
+/// The same for the same name, whenever it is asked (FNV-1a, folded to the 16 bits of the network).
+fn address_of(name: &str) -> Ipv4Addr {
+    let hash = name
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0193));
+    Ipv4Addr::from_bits(Ipv4Addr::new(198, 19, 0, 0).to_bits() | ((hash >> 16) ^ (hash & 0xffff)))
+}
+
+struct ModelledRouter {
+    customers: Arc<Customers>,
+    /// Of each connection, whether its tunnel is up, and if not, why.
+    tunnels: Mutex<HashMap<Uuid, Result<(), String>>>,
+}
+
+impl Customers {
+    /// Whether the tunnel comes up, or why not.
+    fn answer(&self, tunnel: &Tunnel) -> Result<(), String> {
+        let Self::Listed(listed) = self else { return agree(&tunnel.policy, &tunnel.policy) };
+        let Some(customer) = listed.get(&tunnel.peer) else {
+            return Err(format!("{} does not answer", tunnel.peer));
+        };
+        if customer.psk.expose() != tunnel.key.expose() {
+            return Err(format!("{} has another pre-shared key", tunnel.peer));
+        }
+        let strange = tunnel.peer_cidrs.iter().find(|subnet| !customer.subnets.contains(subnet));
+        match strange {
+            Some(subnet) => Err(format!("{} has no subnet {subnet}", tunnel.peer)),
+            None => agree(&tunnel.policy, &customer.policy),
+        }
+    }
+}
+
+fn agree(router: &Policy, customer: &Policy) -> Result<(), String> {
+    match predict(router, customer) {
+        Prediction::Established { .. } => Ok(()),
+        failure @ Prediction::Fails { .. } => Err(failure.to_string()),
+    }
+}
+
+impl Router for ModelledRouter {
+    fn add_tier(&self, _: Tier) -> Future<'_, ()> {
+        done()
+    }
+
+    fn remove_tier(&self, _: &str) -> Future<'_, ()> {
+        done()
+    }
+
+    fn apply(&self, tunnel: Tunnel) -> Future<'_, ()> {
+        let answer = self.customers.answer(&tunnel);
+        lock(&self.tunnels).insert(tunnel.connection, answer.clone());
+        Box::pin(async move {
+            match answer {
+                Err(reason) if tunnel.wait && !tunnel.passive => Err(RouterError::NotEstablished(reason)),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn remove(&self, connection: Uuid) -> Future<'_, ()> {
+        lock(&self.tunnels).remove(&connection);
+        done()
+    }
+
+    fn status(&self, connection: Uuid) -> Future<'_, TunnelStatus> {
+        let up = lock(&self.tunnels).get(&connection).is_some_and(Result::is_ok);
+        Box::pin(async move { Ok(if up { TunnelStatus::Up } else { TunnelStatus::Down }) })
+    }
+
+    fn usage(&self, _: Uuid) -> Future<'_, Usage> {
+        Box::pin(async { Ok(Usage::default()) })
+    }
+
+    fn stop(&self) -> Future<'_, ()> {
+        lock(&self.tunnels).clear();
+        done()
+    }
+
+    fn start(&self) -> Future<'_, ()> {
+        done()
+    }
+
+    fn destroy(&self) -> Future<'_, ()> {
+        lock(&self.tunnels).clear();
+        done()
+    }
+}
+
+fn done() -> Future<'static, ()> {
+    Box::pin(async { Ok(()) })
+}
