@@ -10,6 +10,7 @@ use crate::{
     store::{
         Entity,
         account::{self, Account, Actor, Owner, Role},
+        select::Scope,
     },
 };
 
@@ -85,23 +86,6 @@ impl Caller {
         match entity.owner(db, id)? {
             Some(owner) if !self.may_touch(db, owner)? => Err(self.denied(&format!("resource {what}"))),
             _ => Ok(()),
-        }
-    }
-}
-
-/// What of a list is shown.
-pub(crate) enum Scope {
-    All,
-    Account(i64),
-    Domains(Vec<i64>),
-}
-
-impl Scope {
-    pub(crate) fn shows(&self, owner: Owner) -> bool {
-        match self {
-            Self::All => true,
-            Self::Account(account) => *account == owner.account,
-            Self::Domains(domains) => domains.contains(&owner.domain),
         }
     }
 }

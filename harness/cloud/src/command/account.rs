@@ -12,8 +12,10 @@ use crate::{
     server::{Cloud, Failure},
     store::{
         Entity,
-        account::{self, Account, Role, User},
-        api_time, customer_gateway, vpc as vpcs,
+        account::{self, Account, Owner, Role, User},
+        api_time, customer_gateway,
+        select::{Found, Page},
+        vpc as vpcs,
     },
 };
 
@@ -160,17 +162,12 @@ async fn delete(call: Call) -> Result<Answer> {
 /// VPCs first, with their connections; then what those used.
 async fn clear(cloud: &Arc<Cloud>, id: i64) -> Result<()> {
     loop {
-        let vpcs = cloud.store.transaction(|db| vpcs::list(db))?;
-        let Some(vpc) = vpcs.into_iter().find(|vpc| vpc.owner.account == id) else { break };
-        let _turn = cloud.turns.queue(vpc.id).come().await;
-        vpc::take_apart(cloud, vpc.id).await?;
+        let Some(vpc) = cloud.store.read(|db| vpcs::any_of(db, id))? else { break };
+        let _turn = cloud.turns.queue(vpc).come().await;
+        vpc::take_apart(cloud, vpc).await?;
     }
     cloud.store.transaction(|db| {
-        for gateway in customer_gateway::list(db)? {
-            if gateway.owner.account == id {
-                Entity::CustomerGateway.remove(db, gateway.id)?;
-            }
-        }
+        customer_gateway::remove_of(db, id)?;
         Ok(account::remove(db, id)?)
     })
 }
@@ -187,8 +184,8 @@ pub(crate) fn finish_deletions(cloud: &Arc<Cloud>) {
     }
 }
 
-fn list(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    call.cloud.store.read(|db| {
         let scope = call.scope(db)?;
         let wanted = account::list(db)?.into_iter().filter(|account| {
             scope.shows(account.owner())
@@ -198,12 +195,12 @@ fn list(call: &Call) -> Result<Vec<Value>> {
                 && call.arguments.long("accounttype").is_none_or(|role| role == account.role.number())
                 && call.mentions(&account.name)
         });
-        wanted.map(|account| view(call, db, &account)).collect()
+        Found::of(wanted.collect(), page).try_map(|account| view(call, db, &account))
     })
 }
 
-fn list_users(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
+fn list_users(call: &Call, page: Page) -> Result<Found<Value>> {
+    call.cloud.store.read(|db| {
         let scope = call.scope(db)?;
         let mut views = Vec::new();
         for user in account::users(db)? {
@@ -218,7 +215,7 @@ fn list_users(call: &Call) -> Result<Vec<Value>> {
                 views.push(user_view(&user, &account));
             }
         }
-        Ok(views)
+        Ok(Found::of(views, page))
     })
 }
 
@@ -266,13 +263,38 @@ pub(super) fn path(stored: &str) -> String {
 }
 
 /// Who an object belongs to, in its fields.
-pub(super) fn add_owner(call: &Call, db: &Connection, view: &mut Value, owner: account::Owner) -> Result<()> {
-    let account = account::get(db, owner)?;
-    view["account"] = json!(account.name);
-    view["domainid"] = json!(account.domain_uuid.to_string());
-    view["domain"] = json!(account.domain);
-    if call.is_since(Release::V4_22) {
-        view["domainpath"] = json!(path(&account.domain_path));
-    }
+pub(super) fn add_owner(call: &Call, db: &Connection, view: &mut Value, owner: Owner) -> Result<()> {
+    OwnerFields::of(call, db, owner)?.add(view);
     Ok(())
+}
+
+/// The fields, for the objects of one owner.
+pub(super) struct OwnerFields {
+    pub owner: Owner,
+    account: String,
+    domain_id: String,
+    domain: String,
+    path: Option<String>,
+}
+
+impl OwnerFields {
+    pub(super) fn of(call: &Call, db: &Connection, owner: Owner) -> Result<Self> {
+        let account = account::get(db, owner)?;
+        Ok(Self {
+            owner,
+            path: call.is_since(Release::V4_22).then(|| path(&account.domain_path)),
+            account: account.name,
+            domain_id: account.domain_uuid.to_string(),
+            domain: account.domain,
+        })
+    }
+
+    pub(super) fn add(&self, view: &mut Value) {
+        view["account"] = json!(self.account);
+        view["domainid"] = json!(self.domain_id);
+        view["domain"] = json!(self.domain);
+        if let Some(path) = &self.path {
+            view["domainpath"] = json!(path);
+        }
+    }
 }

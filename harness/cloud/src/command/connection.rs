@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Action, Answer, Call, Command, Event, Kind, Parameter, Result, Type,
-    account::add_owner,
+    account::OwnerFields,
     customer_gateway::{add_description, named},
     vpn_gateway::rename,
 };
@@ -17,6 +17,7 @@ use crate::{
     store::{
         Entity, api_time, connection,
         customer_gateway::{self, CustomerGateway},
+        select::{Found, Page},
         vpc,
         vpn_gateway::{self, VpnGateway},
     },
@@ -233,48 +234,48 @@ async fn delete(call: Call) -> Result<Answer> {
 }
 
 fn shown(call: &Call, id: i64) -> Result<Answer> {
-    call.cloud.store.transaction(|db| match connection::find(db, id)? {
-        Some(connection) => Ok(Answer::Object("vpnconnection", view(call, db, &connection)?)),
-        None => Err(Failure::internal("Failed to find the VPN connection")),
+    call.cloud.store.read(|db| {
+        let found = connection::select().is("c.id", Some(id)).one(db, connection::read_shown)?;
+        let connection = found.ok_or_else(|| Failure::internal("Failed to find the VPN connection"))?;
+        let owner = OwnerFields::of(call, db, connection.owner)?;
+        Ok(Answer::Object("vpnconnection", view(call, connection, &owner)))
     })
 }
 
-fn list(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
-        let scope = call.scope(db)?;
-        let mut views = Vec::new();
-        for connection in connection::list(db)? {
-            let vpc = connection::vpc(db, connection.id)?;
-            if scope.shows(connection.owner)
-                && call.is("id", connection.id)
-                && call.arguments.id("vpcid").is_none_or(|wanted| vpc == Some(wanted))
-                && call.arguments.flag("fordisplay").is_none_or(|wanted| wanted == connection.display)
-            {
-                views.push(view(call, db, &connection)?);
-            }
-        }
-        Ok(views)
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    let arguments = &call.arguments;
+    call.cloud.store.read(|db| {
+        let wanted = connection::select()
+            .within(&call.scope(db)?, "c")
+            .is("c.id", arguments.id("id"))
+            .is("g.vpc_id", arguments.id("vpcid"))
+            .is("c.display", arguments.flag("fordisplay"));
+        // Most belong to whom the one before belongs to.
+        let mut owner: Option<OwnerFields> = None;
+        wanted.page(db, page, connection::read_shown)?.try_map(|connection| {
+            let known = match owner.take().filter(|known| known.owner == connection.owner) {
+                Some(known) => known,
+                None => OwnerFields::of(call, db, connection.owner)?,
+            };
+            Ok(view(call, connection, owner.insert(known)))
+        })
     })
 }
 
-fn view(call: &Call, db: &Db, connection: &connection::Connection) -> Result<Value> {
+fn view(call: &Call, connection: connection::Shown, owner: &OwnerFields) -> Value {
     let mut view = json!({
-        "id": connection.uuid.to_string(),
-        "s2svpngatewayid": Entity::VpnGateway.uuid(db, connection.vpn_gateway)?.to_string(),
-        "s2scustomergatewayid": Entity::CustomerGateway.uuid(db, connection.customer_gateway)?.to_string(),
-        "state": connection.state.name(),
+        "id": connection.uuid,
+        "s2svpngatewayid": connection.vpn_gateway,
+        "s2scustomergatewayid": connection.customer_gateway,
+        "state": connection.state,
         "passive": connection.passive,
         "created": api_time(&connection.created),
+        "publicip": connection.public_address,
     });
-    if let Some(gateway) = vpn_gateway::find(db, connection.vpn_gateway)? {
-        view["publicip"] = json!(vpc::address(db, gateway.address)?.to_string());
-    }
-    if let Some(customer) = customer_gateway::find(db, connection.customer_gateway)? {
-        add_description(call, &mut view, &customer.data);
-    }
+    add_description(call, &mut view, &connection.customer);
     if call.is_since(Release::V4_22) && call.caller.is_root() {
         view["fordisplay"] = json!(connection.display);
     }
-    add_owner(call, db, &mut view, connection.owner)?;
-    Ok(view)
+    owner.add(&mut view);
+    view
 }

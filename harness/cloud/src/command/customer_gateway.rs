@@ -16,6 +16,7 @@ use crate::{
     store::{
         Entity, account, connection,
         customer_gateway::{self, CustomerGateway, New},
+        select::{Found, Page},
         vpn_gateway,
     },
 };
@@ -209,15 +210,13 @@ fn described(call: &Call, old: Option<&New>) -> Result<New> {
 
 /// `itself` is the row that is being changed.
 fn check_unique(call: &Call, db: &Connection, new: &New, owner: account::Owner, itself: Option<i64>) -> Result<()> {
-    let others: Vec<_> = customer_gateway::list(db)?.into_iter().filter(|other| Some(other.id) != itself).collect();
-    if call.cloud.rules.unique_customer_gateway_ip && others.iter().any(|other| other.data.gateway == new.gateway) {
+    let is_another = |found: Vec<i64>| found.iter().any(|id| Some(*id) != itself);
+    let same_address = || Ok::<_, Failure>(is_another(customer_gateway::with_address(db, &new.gateway)?));
+    if call.cloud.rules.unique_customer_gateway_ip && same_address()? {
         let gateway = &new.gateway;
         return Err(Failure::invalid(format!("The customer gateway with ip {gateway} already existed in the system!")));
     }
-    // CloudStack's database compares names without minding case.
-    let same_name =
-        |other: &CustomerGateway| other.owner == owner && other.data.name.to_lowercase() == new.name.to_lowercase();
-    match others.iter().any(same_name) {
+    match is_another(customer_gateway::with_name(db, &new.name, owner)?) {
         true => Err(Failure::invalid(format!("The customer gateway with name {} already existed!", new.name))),
         false => Ok(()),
     }
@@ -264,13 +263,13 @@ pub(super) fn named(call: &Call, gateway: &CustomerGateway) -> String {
     object("Site2SiteCustomerGateway", gateway.id, &gateway.uuid.to_string(), Some(&gateway.data.name))
 }
 
-fn list(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
-        let scope = call.scope(db)?;
-        let wanted = customer_gateway::list(db)?.into_iter().filter(|gateway| {
-            scope.shows(gateway.owner) && call.is("id", gateway.id) && call.mentions(&gateway.data.name)
-        });
-        wanted.map(|gateway| view(call, db, &gateway)).collect()
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    call.cloud.store.read(|db| {
+        let wanted = customer_gateway::select()
+            .within(&call.scope(db)?, "s2s_customer_gateway")
+            .is("id", call.arguments.id("id"))
+            .mentions("name", call.keyword());
+        wanted.page(db, page, customer_gateway::read)?.try_map(|gateway| view(call, db, &gateway))
     })
 }
 

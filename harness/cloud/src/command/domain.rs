@@ -10,6 +10,7 @@ use crate::{
     store::{
         Entity,
         account::{self, Domain},
+        select::{Found, Page},
     },
 };
 
@@ -61,15 +62,15 @@ fn create(call: &Call) -> Result<Answer> {
     })
 }
 
-fn list(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    call.cloud.store.read(|db| {
         let mut views = Vec::new();
         for domain in account::domains(db)? {
             if call.caller.may_enter(db, domain.id)? && call.is("id", domain.id) && call.says("name", &domain.name) {
                 views.push(view(call, db, &domain)?);
             }
         }
-        Ok(views)
+        Ok(Found::of(views, page))
     })
 }
 

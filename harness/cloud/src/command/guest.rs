@@ -12,6 +12,7 @@ use crate::{
     store::{
         Entity, api_time,
         offering::{self, Named},
+        select::{Found, Page},
         tier, vm,
     },
 };
@@ -75,7 +76,7 @@ pub(super) const COMMANDS: &[Command] = &[
         ],
         action: Action::List {
             object: "serviceoffering",
-            rows: |call| named(call, |db| Ok(offering::service_offerings(db)?)),
+            rows: |call, page| named(call, page, |db| Ok(offering::service_offerings(db)?)),
         },
         ..Command::BASE
     },
@@ -89,13 +90,16 @@ pub(super) const COMMANDS: &[Command] = &[
             Parameter::optional("name", Type::Text),
             Parameter::optional("zoneid", Type::Id(Entity::Zone)),
         ],
-        action: Action::List { object: "template", rows: |call| named(call, |db| Ok(offering::templates(db)?)) },
+        action: Action::List {
+            object: "template",
+            rows: |call, page| named(call, page, |db| Ok(offering::templates(db)?)),
+        },
         ..Command::BASE
     },
 ];
 
-fn named(call: &Call, rows: fn(&Connection) -> Result<Vec<Named>>) -> Result<Vec<Value>> {
-    let rows = call.cloud.store.transaction(|db| rows(db))?;
+fn named(call: &Call, page: Page, rows: fn(&Connection) -> Result<Vec<Named>>) -> Result<Found<Value>> {
+    let rows = call.cloud.store.read(|db| rows(db))?;
     let wanted = rows.into_iter().filter(|row| call.is("id", row.id) && call.says("name", &row.name));
     let view = |row: Named| {
         json!({
@@ -103,7 +107,7 @@ fn named(call: &Call, rows: fn(&Connection) -> Result<Vec<Named>>) -> Result<Vec
             "cpunumber": 1, "cpuspeed": 500, "memory": 512,
         })
     };
-    Ok(wanted.map(view).collect())
+    Ok(Found::of(wanted.map(view).collect(), page))
 }
 
 fn create(call: &Call) -> Result<i64> {
@@ -159,24 +163,18 @@ fn destroy(call: &Call) -> Result<Answer> {
     })
 }
 
-fn list(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
-        let scope = call.scope(db)?;
-        let mut views = Vec::new();
-        for guest in vm::list(db)? {
-            let vpc = tier::find(db, guest.network)?.map(|tier| tier.vpc);
-            if scope.shows(guest.owner)
-                && call.is("id", guest.id)
-                && call.is("networkid", guest.network)
-                && call.arguments.id("vpcid").is_none_or(|wanted| vpc == Some(wanted))
-                && call.says("name", &guest.name)
-                && call.says("state", &guest.state)
-                && call.mentions(&guest.name)
-            {
-                views.push(view(call, db, &guest)?);
-            }
-        }
-        Ok(views)
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    let arguments = &call.arguments;
+    call.cloud.store.read(|db| {
+        let wanted = vm::select()
+            .within(&call.scope(db)?, "m")
+            .is("m.id", arguments.id("id"))
+            .is("m.network_id", arguments.id("networkid"))
+            .is("n.vpc_id", arguments.id("vpcid"))
+            .says("m.name", arguments.text("name"))
+            .says("m.state", arguments.text("state"))
+            .mentions("m.name", call.keyword());
+        wanted.page(db, page, vm::read)?.try_map(|guest| view(call, db, &guest))
     })
 }
 

@@ -7,7 +7,10 @@ use super::{Action, Answer, Call, Command, Parameter, Result, Type, account::pat
 use crate::{
     profile::Release,
     server::Failure,
-    store::{Entity, account, api_time, job},
+    store::{
+        Entity, account, api_time, job,
+        select::{Found, Page},
+    },
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -31,20 +34,20 @@ pub(super) const COMMANDS: &[Command] = &[
 
 fn query(call: &Call) -> Result<Answer> {
     let id = call.arguments.need_id("jobid")?;
-    call.cloud.store.transaction(|db| {
+    call.cloud.store.read(|db| {
         let job = job::find(db, id)?.ok_or_else(|| Failure::invalid(format!("Unable to find a job by id {id}")))?;
         Ok(Answer::Fields(view(call, db, job)?))
     })
 }
 
-fn list(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
-        let scope = call.scope(db)?;
-        // Both begin with the date, and dates are compared as texts.
-        let since = call.arguments.text("startdate").unwrap_or_default().replace('T', " ");
-        let since: String = since.chars().take(19).collect();
-        let wanted = job::list(db)?.into_iter().filter(|job| scope.shows(job.owner) && job.created >= since);
-        wanted.map(|job| view(call, db, job)).collect()
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    // Both begin with the date, and dates are compared as texts.
+    let since = call.arguments.text("startdate").map(|text| text.replace('T', " ").chars().take(19).collect());
+    call.cloud.store.read(|db| {
+        let wanted = job::select()
+            .owned(&call.scope(db)?, "async_job.account_id", "account.domain_id")
+            .since("async_job.created", since);
+        wanted.page(db, page, job::read)?.try_map(|job| view(call, db, job))
     })
 }
 

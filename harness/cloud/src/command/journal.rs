@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use super::{Access, Action, Call, Command, Parameter, Result, Type, account::add_owner};
 use crate::{
     profile::Release,
-    server::Failure,
-    store::{Entity, api_time, journal},
+    store::{
+        Entity, api_time, journal,
+        select::{Found, Page},
+    },
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -43,14 +45,8 @@ pub(super) const COMMANDS: &[Command] = &[
 /// The name of all alerts here.
 const NAME: &str = "ALERT.SERVICE.DOMAINROUTER";
 
-fn alerts(call: &Call) -> Result<Vec<Value>> {
-    let alerts = call.cloud.store.transaction(|db| Ok::<_, Failure>(journal::alerts(db)?))?;
-    let wanted = alerts.into_iter().filter(|alert| {
-        call.is("id", alert.id)
-            && call.says("type", &alert.kind.to_string())
-            && call.says("name", NAME)
-            && call.mentions(&alert.subject)
-    });
+fn alerts(call: &Call, page: Page) -> Result<Found<Value>> {
+    let arguments = &call.arguments;
     let view = |alert: journal::Alert| {
         let mut view = json!({
             "id": alert.uuid.to_string(),
@@ -61,28 +57,32 @@ fn alerts(call: &Call) -> Result<Vec<Value>> {
         if call.is_since(Release::V4_22) {
             view["name"] = json!(NAME);
         }
-        view
+        Ok(view)
     };
-    Ok(wanted.map(view).collect())
+    call.cloud.store.read(|db| {
+        let wanted = journal::select_alerts()
+            .is("id", arguments.id("id"))
+            .says("CAST(type AS TEXT)", arguments.text("type"))
+            .only_if(call.says("name", NAME))
+            .mentions("subject", call.keyword());
+        wanted.page(db, page, journal::read_alert)?.try_map(view)
+    })
 }
 
-fn events(call: &Call) -> Result<Vec<Value>> {
+fn events(call: &Call, page: Page) -> Result<Found<Value>> {
+    let arguments = &call.arguments;
     // As the store has times; a bound may be a day or a moment.
-    let bound =
-        |name| call.arguments.text(name).map(|text| text.replace('T', " ").chars().take(19).collect::<String>());
-    let (first, last) = (bound("startdate"), bound("enddate"));
-    call.cloud.store.transaction(|db| {
-        let scope = call.scope(db)?;
-        let wanted = journal::events(db)?.into_iter().filter(|event| {
-            scope.shows(event.owner)
-                && call.is("id", event.id)
-                && call.says("type", &event.kind)
-                && call.says("level", &event.level)
-                && call.says("state", &event.state)
-                && first.as_ref().is_none_or(|first| event.created >= *first)
-                && last.as_ref().is_none_or(|last| event.created.starts_with(last.as_str()) || event.created <= *last)
-                && call.mentions(&event.description)
-        });
+    let bound = |name| arguments.text(name).map(|text| text.replace('T', " ").chars().take(19).collect::<String>());
+    call.cloud.store.read(|db| {
+        let wanted = journal::select_events()
+            .within(&call.scope(db)?, "event")
+            .is("event.id", arguments.id("id"))
+            .says("event.type", arguments.text("type"))
+            .says("event.level", arguments.text("level"))
+            .says("event.state", arguments.text("state"))
+            .since("event.created", bound("startdate"))
+            .until("event.created", bound("enddate"))
+            .mentions("event.description", call.keyword());
         let view = |event: journal::Event| {
             let mut view = json!({
                 "id": event.uuid.to_string(),
@@ -99,6 +99,6 @@ fn events(call: &Call) -> Result<Vec<Value>> {
             add_owner(call, db, &mut view, event.owner)?;
             Ok(view)
         };
-        wanted.map(view).collect()
+        wanted.page(db, page, journal::read_event)?.try_map(view)
     })
 }

@@ -3,7 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{Call, Parameter, Result, Type};
-use crate::{profile::Release, server::Failure, store::Entity};
+use crate::{
+    profile::Release,
+    server::Failure,
+    store::{
+        Entity,
+        select::{Found, Page},
+    },
+};
 
 pub(crate) const COMMON: &[Parameter] = &[
     Parameter::optional("keyword", Type::Text),
@@ -19,23 +26,29 @@ pub(crate) const COMMON: &[Parameter] = &[
 /// CloudStack's `default.page.size`: also the most that one page may hold.
 const MAX_PAGE: usize = 500;
 
-/// One page of a list. `count` is of the whole list; an empty list has none.
-pub(crate) fn page(call: &Call, object: &str, rows: Vec<Value>) -> Result<Value> {
-    let count = rows.len();
-    let (skip, take) = limits(call.arguments.long("page"), call.arguments.long("pagesize"))?;
-    let rows: Vec<_> = rows.into_iter().skip(skip).take(take).collect();
-    match (rows.is_empty(), count) {
-        (true, 0) => Ok(json!({})),
-        (true, _) if call.cloud.rules.count_past_end => Ok(json!({ "count": count })),
-        (true, _) => Ok(json!({})),
-        (false, _) => Ok(json!({ "count": count, object: rows })),
+/// The page that is asked for.
+pub(crate) fn page(call: &Call) -> Result<Page> {
+    limits(call.arguments.long("page"), call.arguments.long("pagesize"))
+}
+
+/// What a list answers. `count` is of the whole list; an empty list has none.
+pub(crate) fn answer(call: &Call, object: &str, found: Found<Value>) -> Value {
+    match (found.rows.is_empty(), found.count) {
+        (true, 0) => json!({}),
+        (true, count) if call.cloud.rules.count_past_end => json!({ "count": count }),
+        (true, _) => json!({}),
+        (false, count) => {
+            let mut answer = json!({ "count": count });
+            answer[object] = Value::Array(found.rows);
+            answer
+        }
     }
 }
 
-fn limits(page: Option<i64>, size: Option<i64>) -> Result<(usize, usize)> {
+fn limits(page: Option<i64>, size: Option<i64>) -> Result<Page> {
     match (page, size) {
-        (None, None) => Ok((0, MAX_PAGE)),
-        (None, Some(-1)) => Ok((0, usize::MAX)),
+        (None, None) => Ok(Page { skip: 0, take: MAX_PAGE }),
+        (None, Some(-1)) => Ok(Page::ALL),
         (Some(_), Some(-1)) => Err(Failure::parameter("Can't specify page parameter when pagesize is -1 (Unlimited)")),
         (None, Some(_)) => Err(Failure::parameter("\"page\" parameter is required when \"pagesize\" is specified")),
         (Some(_), None) => Err(Failure::parameter("\"pagesize\" parameter is required when \"page\" is specified")),
@@ -47,7 +60,7 @@ fn limits(page: Option<i64>, size: Option<i64>) -> Result<(usize, usize)> {
             }
             // Pages count from 1, and what is before the first page is the first page.
             let before = usize::try_from(page.saturating_sub(1)).unwrap_or(0);
-            Ok((before.saturating_mul(size), size))
+            Ok(Page { skip: before.saturating_mul(size), take: size })
         }
     }
 }
@@ -60,15 +73,16 @@ mod tests {
 
     #[test]
     fn page_and_pagesize_come_together() {
-        assert_eq!(limits(None, None), Ok((0, 500)));
-        assert_eq!(limits(None, Some(-1)), Ok((0, usize::MAX)));
-        assert_eq!(limits(Some(3), Some(10)), Ok((20, 10)));
-        assert_eq!(limits(Some(0), Some(10)), Ok((0, 10)));
-        assert_eq!(limits(Some(-7), Some(10)), Ok((0, 10)));
+        let page = |skip, take| Ok(Page { skip, take });
+        assert_eq!(limits(None, None), page(0, 500));
+        assert_eq!(limits(None, Some(-1)), Ok(Page::ALL));
+        assert_eq!(limits(Some(3), Some(10)), page(20, 10));
+        assert_eq!(limits(Some(0), Some(10)), page(0, 10));
+        assert_eq!(limits(Some(-7), Some(10)), page(0, 10));
         for wrong in [(Some(1), None), (None, Some(1)), (Some(1), Some(-1)), (Some(1), Some(501))] {
             assert_eq!(limits(wrong.0, wrong.1).unwrap_err().code, 431, "{wrong:?}");
         }
-        assert_eq!(limits(Some(i64::MAX), Some(500)).unwrap().1, 500);
+        assert_eq!(limits(Some(i64::MAX), Some(500)).unwrap().take, 500);
         assert!(limits(Some(i64::MIN), Some(5)).is_ok());
     }
 }

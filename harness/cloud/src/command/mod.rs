@@ -26,16 +26,20 @@ use serde_json::{Value, json};
 pub(crate) use access::{Access, Caller};
 pub(crate) use account::finish_deletions;
 pub(crate) use argument::{Arguments, Binding, Parameter, Type};
-pub(crate) use list::page;
+pub(crate) use list::{answer, page};
 
 use crate::{
     profile::{Release, Rules},
     server::{Cloud, Failure},
-    store::Entity,
+    store::{
+        Entity,
+        select::{Found, Page},
+    },
 };
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 pub(crate) type Refresh = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type Rows = fn(&Call, Page) -> Result<Found<Value>>;
 pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Answer>> + Send>>;
 
 pub(crate) struct Command {
@@ -57,16 +61,16 @@ pub(crate) struct Command {
 pub(crate) enum Action {
     /// Answered from the store.
     Read(fn(&Call) -> Result<Answer>),
-    /// Every object of a kind that the parameters leave, in the list's order; paging is not its concern.
+    /// A page of the objects of a kind that the parameters leave, in the list's order.
     List {
         object: &'static str,
-        rows: fn(&Call) -> Result<Vec<Value>>,
+        rows: Rows,
     },
     /// A list for which routers are asked first.
     FreshList {
         object: &'static str,
         refresh: fn(Arc<Cloud>) -> Refresh,
-        rows: fn(&Call) -> Result<Vec<Value>>,
+        rows: Rows,
     },
     /// Done while the caller waits.
     Now(fn(Call) -> Work),

@@ -13,7 +13,11 @@ use crate::{
         Failure,
         routers::{self, Presence},
     },
-    store::{Entity, api_time, offering, tier, vm, vpc},
+    store::{
+        Entity, api_time, offering,
+        select::{Found, Page},
+        tier, vm, vpc,
+    },
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -199,20 +203,18 @@ async fn delete(call: Call) -> Result<Answer> {
     })
 }
 
-fn list(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
-        let scope = call.scope(db)?;
-        let wanted = tier::list(db)?.into_iter().filter(|tier| {
-            scope.shows(tier.owner)
-                && call.mentions(&tier.name)
-                && call.is("id", tier.id)
-                && call.is("vpcid", tier.vpc)
-                && call.is("zoneid", tier.zone)
-                && call.arguments.flag("forvpc").is_none_or(|wanted| wanted)
-                && call.says("type", "Isolated")
-                && call.says("traffictype", "Guest")
-        });
-        wanted.map(|tier| view(call, db, &tier)).collect()
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    let arguments = &call.arguments;
+    call.cloud.store.read(|db| {
+        let wanted = tier::select()
+            .within(&call.scope(db)?, "networks")
+            .is("id", arguments.id("id"))
+            .is("vpc_id", arguments.id("vpcid"))
+            .is("data_center_id", arguments.id("zoneid"))
+            .only_if(arguments.flag("forvpc").unwrap_or(true))
+            .only_if(call.says("type", "Isolated") && call.says("traffictype", "Guest"))
+            .mentions("name", call.keyword());
+        wanted.page(db, page, tier::read)?.try_map(|tier| view(call, db, &tier))
     })
 }
 
@@ -245,41 +247,39 @@ pub(super) fn view(call: &Call, db: &Connection, tier: &tier::Network) -> Result
     Ok(view)
 }
 
-fn list_addresses(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
-        let scope = call.scope(db)?;
-        let mut views = Vec::new();
-        for held in vpc::public_addresses(db)? {
-            if !(scope.shows(held.owner)
-                && call.is("id", held.id)
-                && call.is("vpcid", held.vpc)
-                && call.is("zoneid", held.zone)
-                && call.says("ipaddress", &held.address.to_string())
-                && call.says("state", "Allocated")
-                && call.arguments.flag("issourcenat").is_none_or(|wanted| wanted == held.source_nat))
-            {
-                continue;
-            }
-            let mut view = json!({
-                "id": held.uuid.to_string(),
-                "ipaddress": held.address.to_string(),
-                "issourcenat": held.source_nat,
-                "isstaticnat": false,
-                "state": "Allocated",
-                "vpcid": Entity::Vpc.uuid(db, held.vpc)?.to_string(),
-                "zoneid": Entity::Zone.uuid(db, held.zone)?.to_string(),
-                "zonename": offering::zone_name(db, held.zone)?,
-                "forvirtualnetwork": true,
-            });
-            if let Some(allocated) = &held.allocated {
-                view["allocated"] = json!(api_time(allocated));
-            }
-            if call.is_since(Release::V4_22) {
-                view["vpcname"] = json!(vpc::find(db, held.vpc)?.map(|vpc| vpc.name));
-            }
-            add_owner(call, db, &mut view, held.owner)?;
-            views.push(view);
-        }
-        Ok(views)
+fn list_addresses(call: &Call, page: Page) -> Result<Found<Value>> {
+    let arguments = &call.arguments;
+    call.cloud.store.read(|db| {
+        let wanted = vpc::select_public()
+            .within(&call.scope(db)?, "user_ip_address")
+            .is("id", arguments.id("id"))
+            .is("vpc_id", arguments.id("vpcid"))
+            .is("data_center_id", arguments.id("zoneid"))
+            .is("source_nat", arguments.flag("issourcenat"))
+            .says("public_ip_address", arguments.text("ipaddress"))
+            .says("state", arguments.text("state"));
+        wanted.page(db, page, vpc::read_public)?.try_map(|held| address_view(call, db, &held))
     })
+}
+
+fn address_view(call: &Call, db: &Connection, held: &vpc::Public) -> Result<Value> {
+    let mut view = json!({
+        "id": held.uuid.to_string(),
+        "ipaddress": held.address.to_string(),
+        "issourcenat": held.source_nat,
+        "isstaticnat": false,
+        "state": "Allocated",
+        "vpcid": Entity::Vpc.uuid(db, held.vpc)?.to_string(),
+        "zoneid": Entity::Zone.uuid(db, held.zone)?.to_string(),
+        "zonename": offering::zone_name(db, held.zone)?,
+        "forvirtualnetwork": true,
+    });
+    if let Some(allocated) = &held.allocated {
+        view["allocated"] = json!(api_time(allocated));
+    }
+    if call.is_since(Release::V4_22) {
+        view["vpcname"] = json!(vpc::find(db, held.vpc)?.map(|vpc| vpc.name));
+    }
+    add_owner(call, db, &mut view, held.owner)?;
+    Ok(view)
 }

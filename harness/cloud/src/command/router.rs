@@ -10,7 +10,11 @@ use crate::{
         Failure,
         routers::{self, Then},
     },
-    store::{Entity, api_time, offering, router, tier, vpc},
+    store::{
+        Entity, api_time, offering, router,
+        select::{Found, Page},
+        tier, vpc,
+    },
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -106,30 +110,25 @@ fn shown(call: &Call) -> Result<Answer> {
     call.cloud.store.transaction(|db| Ok(Answer::Object("router", view(call, db, &router)?)))
 }
 
-fn list(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
-        let scope = call.scope(db)?;
-        let network = match call.arguments.id("networkid") {
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    let arguments = &call.arguments;
+    call.cloud.store.read(|db| {
+        let of_network = match arguments.id("networkid") {
             Some(id) => Some(tier::find(db, id)?.map(|tier| tier.vpc)),
             None => None,
         };
-        let mut views = Vec::new();
-        for router in router::list(db)? {
-            let Some(vpc) = vpc::find(db, router.vpc)? else { continue };
-            if scope.shows(vpc.owner)
-                && call.is("id", router.id)
-                && call.is("vpcid", router.vpc)
-                && call.is("zoneid", vpc.zone)
-                && network.is_none_or(|wanted| wanted == Some(router.vpc))
-                && call.says("name", &router.name)
-                && call.says("state", &router.state)
-                && call.arguments.flag("forvpc").is_none_or(|wanted| wanted)
-                && call.mentions(&router.name)
-            {
-                views.push(view(call, db, &router)?);
-            }
-        }
-        Ok(views)
+        let wanted = router::select()
+            .within(&call.scope(db)?, "v")
+            .is("r.id", arguments.id("id"))
+            .is("r.vpc_id", arguments.id("vpcid"))
+            .is("r.vpc_id", of_network.flatten())
+            .only_if(of_network != Some(None))
+            .is("v.zone_id", arguments.id("zoneid"))
+            .says("r.name", arguments.text("name"))
+            .says("r.state", arguments.text("state"))
+            .only_if(arguments.flag("forvpc").unwrap_or(true))
+            .mentions("r.name", call.keyword());
+        wanted.page(db, page, router::read)?.try_map(|router| view(call, db, &router))
     })
 }
 

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::{Access, Action, Answer, Call, Command, Parameter, Result, Type, account::add_owner};
 use crate::{
     server::{Failure, usage as counters},
-    store::{Entity, account, connection, usage},
+    store::{
+        Entity, account,
+        select::{Found, Page, Scope},
+        usage::{self, RECEIVED, SENT},
+    },
 };
-
-/// NETWORK_BYTES_SENT and NETWORK_BYTES_RECEIVED of CloudStack's UsageTypes.
-const SENT: i64 = 4;
-const RECEIVED: i64 = 5;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -54,32 +54,33 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
-fn list(call: &Call) -> Result<Vec<Value>> {
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    let arguments = &call.arguments;
     let (first, last) = (day(call, "startdate")?, day(call, "enddate")?);
     if first > last {
         return Err(Failure::invalid(format!("Incorrect Date Range. Start date: {first} is after end date:{last}")));
     }
-    call.cloud.store.transaction(|db| {
-        // An administrator sees what there is in its domains; CloudStack has no `listall` here.
-        let all = call.arguments.text("account").is_none() && call.arguments.id("domainid").is_none();
-        let mut views = Vec::new();
-        for record in usage::records(db, &first, &last)? {
-            let Some(owner) = Entity::Connection.owner(db, record.connection)? else { continue };
-            let shown = if all { call.caller.may_touch(db, owner)? } else { call.scope(db)?.shows(owner) };
-            let of_account = call.arguments.id("accountid").is_none_or(|id| id == owner.account);
-            if !shown || !of_account {
-                continue;
-            }
-            for (kind, bytes) in [(SENT, record.sent), (RECEIVED, record.received)] {
-                if call.arguments.long("type").is_none_or(|wanted| wanted == kind) {
-                    views.push(view(call, db, &record, kind, bytes, owner)?);
-                }
-            }
-        }
-        if let Some(wanted) = call.arguments.text("usageid") {
-            views.retain(|view| view["usageid"] == wanted);
-        }
-        Ok(views)
+    call.cloud.store.read(|db| {
+        let wanted = usage::select()
+            .within(&everything_or_scope(call, db)?, "c")
+            .since("u.day", Some(first))
+            .until("u.day", Some(last))
+            .is("k.kind", arguments.long("type"))
+            .is("c.account_id", arguments.id("accountid"))
+            .is("c.uuid", arguments.text("usageid").map(str::to_owned));
+        wanted.page(db, page, usage::read_record)?.try_map(|record| view(call, db, &record))
+    })
+}
+
+/// An administrator sees what there is in its domains; CloudStack has no `listall` here.
+fn everything_or_scope(call: &Call, db: &Connection) -> Result<Scope> {
+    let caller = &call.caller;
+    if call.arguments.text("account").is_some() || call.arguments.id("domainid").is_some() {
+        return call.scope(db);
+    }
+    Ok(match caller.is_root() {
+        true => Scope::All,
+        false => Scope::Domains(account::tree(db, caller.actor.owner.domain)?),
     })
 }
 
@@ -93,20 +94,13 @@ fn day(call: &Call, name: &'static str) -> Result<String> {
     }
 }
 
-fn view(
-    call: &Call,
-    db: &Connection,
-    record: &usage::Record,
-    kind: i64,
-    bytes: i64,
-    owner: account::Owner,
-) -> Result<Value> {
-    let connection = Entity::Connection.uuid(db, record.connection)?;
-    let way = if kind == SENT { "sent" } else { "received" };
+fn view(call: &Call, db: &Connection, record: &usage::Record) -> Result<Value> {
+    let (connection, bytes) = (&record.connection, record.bytes);
+    let way = if record.kind == SENT { "sent" } else { "received" };
     let mut view = json!({
-        "accountid": Entity::Account.uuid(db, owner.account)?.to_string(),
-        "usageid": connection.to_string(),
-        "usagetype": kind,
+        "accountid": Entity::Account.uuid(db, record.owner.account)?.to_string(),
+        "usageid": connection,
+        "usagetype": record.kind,
         "type": "Site2SiteVpnConnection",
         "description": format!("bytes {way} by VPN connection {connection}"),
         "usage": format!("{bytes} bytes {way}"),
@@ -114,10 +108,8 @@ fn view(
         "startdate": format!("{}T00:00:00+0000", record.day),
         "enddate": format!("{}T23:59:59+0000", record.day),
         "zoneid": Entity::Zone.uuid(db, 1)?.to_string(),
+        "vpcid": record.vpc,
     });
-    if let Some(vpc) = connection::vpc(db, record.connection)? {
-        view["vpcid"] = json!(Entity::Vpc.uuid(db, vpc)?.to_string());
-    }
-    add_owner(call, db, &mut view, owner)?;
+    add_owner(call, db, &mut view, record.owner)?;
     Ok(view)
 }

@@ -12,7 +12,11 @@ use crate::{
         routers::{self, Presence},
         tunnels,
     },
-    store::{Entity, connection, router, tier, vm, vpc, vpn_gateway},
+    store::{
+        Entity, connection, router,
+        select::{Found, Page},
+        tier, vm, vpc, vpn_gateway,
+    },
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -217,21 +221,20 @@ pub(super) async fn take_apart(cloud: &Cloud, id: i64) -> Result<()> {
     Ok(())
 }
 
-fn list(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
-        let scope = call.scope(db)?;
-        let wanted = vpc::list(db)?.into_iter().filter(|vpc| {
-            scope.shows(vpc.owner)
-                && call.mentions(&vpc.name)
-                && call.is("id", vpc.id)
-                && call.is("zoneid", vpc.zone)
-                && call.is("vpcofferingid", vpc.offering)
-                && call.says("name", &vpc.name)
-                && call.says("displaytext", &vpc.display_text)
-                && call.says("cidr", &vpc.cidr.to_string())
-                && call.says("state", &vpc.state)
-        });
-        wanted.map(|vpc| view(call, db, &vpc)).collect()
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    let arguments = &call.arguments;
+    call.cloud.store.read(|db| {
+        let wanted = vpc::select()
+            .within(&call.scope(db)?, "vpc")
+            .mentions("name", call.keyword())
+            .is("id", arguments.id("id"))
+            .is("zone_id", arguments.id("zoneid"))
+            .is("vpc_offering_id", arguments.id("vpcofferingid"))
+            .says("name", arguments.text("name"))
+            .says("display_text", arguments.text("displaytext"))
+            .says("cidr", arguments.text("cidr"))
+            .says("state", arguments.text("state"));
+        wanted.page(db, page, vpc::read)?.try_map(|vpc| view(call, db, &vpc))
     })
 }
 

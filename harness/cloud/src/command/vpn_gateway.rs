@@ -8,7 +8,11 @@ use super::{Action, Answer, Call, Command, Event, Parameter, Result, Type, accou
 use crate::{
     profile::{Release, fill},
     server::Failure,
-    store::{Entity, connection, vpc, vpn_gateway},
+    store::{
+        Entity, connection,
+        select::{Found, Page},
+        vpc, vpn_gateway,
+    },
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -145,16 +149,15 @@ fn delete(call: &Call) -> Result<Answer> {
     })
 }
 
-fn list(call: &Call) -> Result<Vec<Value>> {
-    call.cloud.store.transaction(|db| {
-        let scope = call.scope(db)?;
-        let wanted = vpn_gateway::list(db)?.into_iter().filter(|gateway| {
-            scope.shows(gateway.owner)
-                && call.is("id", gateway.id)
-                && call.is("vpcid", gateway.vpc)
-                && call.arguments.flag("fordisplay").is_none_or(|wanted| wanted == gateway.display)
-        });
-        wanted.map(|gateway| view(call, db, &gateway)).collect()
+fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+    let arguments = &call.arguments;
+    call.cloud.store.read(|db| {
+        let wanted = vpn_gateway::select()
+            .within(&call.scope(db)?, "s2s_vpn_gateway")
+            .is("id", arguments.id("id"))
+            .is("vpc_id", arguments.id("vpcid"))
+            .is("display", arguments.flag("fordisplay"));
+        wanted.page(db, page, vpn_gateway::read)?.try_map(|gateway| view(call, db, &gateway))
     })
 }
 

@@ -6,7 +6,10 @@ use super::{Action, Call, Command, Parameter, Result, Type};
 use crate::{
     profile::Release,
     server::Failure,
-    store::{Entity, offering},
+    store::{
+        Entity, offering,
+        select::{Found, Page},
+    },
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -66,8 +69,8 @@ pub(super) fn services() -> Value {
     ])
 }
 
-fn zones(call: &Call) -> Result<Vec<Value>> {
-    let zones = call.cloud.store.transaction(|db| Ok::<_, Failure>(offering::zones(db)?))?;
+fn zones(call: &Call, page: Page) -> Result<Found<Value>> {
+    let zones = call.cloud.store.read(|db| Ok::<_, Failure>(offering::zones(db)?))?;
     let wanted = zones.into_iter().filter(|zone| call.is("id", zone.id) && call.says("name", &zone.name));
     let view = |zone: offering::Zone| {
         json!({
@@ -79,11 +82,11 @@ fn zones(call: &Call) -> Result<Vec<Value>> {
             "localstorageenabled": false,
         })
     };
-    Ok(wanted.map(view).collect())
+    Ok(Found::of(wanted.map(view).collect(), page))
 }
 
-fn vpc_offerings(call: &Call) -> Result<Vec<Value>> {
-    let offerings = call.cloud.store.transaction(|db| Ok::<_, Failure>(offering::vpc_offerings(db)?))?;
+fn vpc_offerings(call: &Call, page: Page) -> Result<Found<Value>> {
+    let offerings = call.cloud.store.read(|db| Ok::<_, Failure>(offering::vpc_offerings(db)?))?;
     let wanted = offerings.into_iter().filter(|o| {
         call.is("id", o.id)
             && call.says("name", &o.name)
@@ -101,11 +104,11 @@ fn vpc_offerings(call: &Call) -> Result<Vec<Value>> {
             "service": services(),
         })
     };
-    Ok(wanted.map(view).collect())
+    Ok(Found::of(wanted.map(view).collect(), page))
 }
 
-fn network_offerings(call: &Call) -> Result<Vec<Value>> {
-    let offerings = call.cloud.store.transaction(|db| Ok::<_, Failure>(offering::network_offerings(db)?))?;
+fn network_offerings(call: &Call, page: Page) -> Result<Found<Value>> {
+    let offerings = call.cloud.store.read(|db| Ok::<_, Failure>(offering::network_offerings(db)?))?;
     let wanted = offerings.into_iter().filter(|o| {
         call.is("id", o.id)
             && call.says("name", &o.name)
@@ -133,7 +136,7 @@ fn network_offerings(call: &Call) -> Result<Vec<Value>> {
             "service": services(),
         })
     };
-    Ok(wanted.map(view).collect())
+    Ok(Found::of(wanted.map(view).collect(), page))
 }
 
 impl Call {
@@ -146,9 +149,14 @@ impl Call {
     pub(super) fn says(&self, parameter: &'static str, text: &str) -> bool {
         self.arguments.text(parameter).is_none_or(|wanted| wanted.to_lowercase() == text.to_lowercase())
     }
+
     /// Later releases look for a keyword in names; earlier ones ignored it.
+    pub(super) fn keyword(&self) -> Option<&str> {
+        self.arguments.text("keyword").filter(|_| self.is_since(Release::V4_22))
+    }
+
+    /// A name passes what [`Call::keyword`] asks for.
     pub(super) fn mentions(&self, name: &str) -> bool {
-        self.cloud.rules.release < Release::V4_22
-            || self.arguments.text("keyword").is_none_or(|word| name.to_lowercase().contains(&word.to_lowercase()))
+        self.keyword().is_none_or(|word| name.to_lowercase().contains(&word.to_lowercase()))
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Cloud, Failure, Request, identity};
 use crate::{
     Level, LogLine,
-    command::{Action, Answer, Arguments, Binding, Call, Command, Kind, Work, page},
+    command::{Action, Answer, Arguments, Binding, Call, Command, Kind, Work, answer as listed, page},
     profile::fill,
     store::{Entity, job, journal},
 };
@@ -47,13 +47,13 @@ async fn carry_out(call: Call) -> Result<Value, Failure> {
     match call.command.action {
         Action::Read(read) => read(&call).map(spoken),
         Action::List { object, rows } => {
-            let rows = rows(&call)?;
-            page(&call, object, rows)
+            let found = rows(&call, page(&call)?)?;
+            Ok(listed(&call, object, found))
         }
         Action::FreshList { object, refresh, rows } => {
+            let page = page(&call)?;
             refresh(call.cloud.clone()).await;
-            let rows = rows(&call)?;
-            page(&call, object, rows)
+            Ok(listed(&call, object, rows(&call, page)?))
         }
         Action::Now(work) => now(call, work).await,
         Action::Job(work) => submit(&call, None, work),

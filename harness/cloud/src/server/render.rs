@@ -1,6 +1,6 @@
 //! Answers as they leave: JSON, or CloudStack's default, XML.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::profile::Rules;
 
@@ -27,7 +27,8 @@ impl Format {
 
     pub(crate) fn render(self, rules: &Rules, root: &str, body: &Value) -> String {
         match self {
-            Self::Json => json!({ root: body }).to_string(),
+            // Put together by hand, so that a long list is not copied first.
+            Self::Json => format!("{{{}:{body}}}", Value::from(root)),
             Self::Xml => {
                 let mut text = format!(
                     "<?xml version=\"1.0\" encoding=\"UTF-8\"?><{root} cloud-stack-version=\"{}\">",
@@ -78,6 +79,8 @@ fn escape(text: &mut String, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::Profile;
 

@@ -22,7 +22,7 @@ pub(crate) enum Presence {
 }
 
 pub(crate) fn presence(cloud: &Cloud, vpc: i64) -> Result<Presence, Failure> {
-    let known = cloud.store.transaction(|db| router::of_vpc(db, vpc))?;
+    let known = cloud.store.read(|db| router::of_vpc(db, vpc))?;
     Ok(match (known, cloud.router(vpc)) {
         (None, _) => Presence::Absent,
         (Some(known), Some(handle)) if known.state == router::RUNNING => Presence::Running(handle),
@@ -166,16 +166,17 @@ pub(crate) fn recover(cloud: &Cloud) -> Result<Vec<i64>, Failure> {
         vpc::keep_half_deleted(db)?;
         counters::restart(db, None)?;
         let mut changes = Vec::new();
-        for connection in connection::list(db)? {
+        for connection in connection::ids(db)? {
             let why = "the service was started again";
-            changes.extend(tunnels::change(cloud, db, connection.id, Trigger::RouterLost, why)?);
+            changes.extend(tunnels::change(cloud, db, connection, Trigger::RouterLost, why)?);
         }
         let mut vpcs = Vec::new();
-        for vpc in vpc::list(db)?.into_iter().rev() {
+        for id in vpc::ids(db)? {
+            let Some(vpc) = vpc::find(db, id)? else { continue };
             // One without a router row has been waiting for its first tier, or for its deployment.
-            let stopped = router::of_vpc(db, vpc.id)?.map_or(!vpc.start, |router| router.state == router::STOPPED);
+            let stopped = router::of_vpc(db, id)?.map_or(!vpc.start, |router| router.state == router::STOPPED);
             if !stopped {
-                vpcs.push(vpc.id);
+                vpcs.push(id);
             }
         }
         Ok::<_, Failure>((vpcs, changes))

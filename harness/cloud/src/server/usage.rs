@@ -16,9 +16,20 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Reads the counters of a VPC's connections. The caller holds the VPC's turn.
 pub(crate) async fn read(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
     let Presence::Running(router) = super::routers::presence(cloud, vpc)? else { return Ok(()) };
-    for connection in cloud.store.transaction(|db| connection::of_vpc(db, vpc))? {
+    let connections = cloud.store.read(|db| connection::of_vpc(db, vpc))?;
+    read_from(cloud, router.as_ref(), &connections).await
+}
+
+/// As [`read`], of a router that runs.
+pub(crate) async fn read_from(
+    cloud: &Cloud,
+    router: &dyn crate::Router,
+    connections: &[connection::Connection],
+) -> Result<(), Failure> {
+    for connection in connections {
         // A router that cannot tell leaves the record as it is.
-        if let Ok(found) = router.usage(connection.tunnel).await {
+        let Ok(found) = router.usage(connection.tunnel).await else { continue };
+        if !cloud.store.read(|db| usage::is_known(db, connection.id, found))? {
             cloud.store.transaction(|db| usage::read(db, connection.id, found))?;
         }
     }
@@ -42,10 +53,10 @@ pub(crate) async fn read_last(
 
 /// Reads every router that is not busy for long.
 pub(crate) async fn read_all(cloud: Arc<Cloud>) {
-    let Ok(routers) = cloud.store.transaction(|db| router::list(db)) else { return };
+    let Ok(vpcs) = cloud.store.read(|db| router::vpcs(db)) else { return };
     let one = async |vpc: i64| {
         let _turn = cloud.turns.queue(vpc).come().await;
         let _ = read(&cloud, vpc).await;
     };
-    join_all(routers.into_iter().map(|router| timeout(PATIENCE, one(router.vpc)))).await;
+    join_all(vpcs.into_iter().map(|vpc| timeout(PATIENCE, one(vpc)))).await;
 }

@@ -1,10 +1,11 @@
 //! Connections between a VPN gateway and a customer gateway.
 
+use policy::PreSharedKey;
 use rusqlite::{Connection as Db, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed};
-use crate::state::State;
+use super::{Result, account::Owner, all, customer_gateway, execute, new_uuid, now, one, parsed, select::Select};
+use crate::{rule::host::Host, state::State};
 
 pub(crate) struct Connection {
     pub id: i64,
@@ -13,11 +14,9 @@ pub(crate) struct Connection {
     pub customer_gateway: i64,
     pub state: State,
     pub passive: bool,
-    pub display: bool,
     /// What the router knows it by.
     pub tunnel: Uuid,
     pub owner: Owner,
-    pub created: String,
 }
 
 fn read(row: &Row<'_>) -> Result<Connection> {
@@ -31,10 +30,8 @@ fn read(row: &Row<'_>) -> Result<Connection> {
             rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, format!("state {state}").into())
         })?,
         passive: row.get("passive")?,
-        display: row.get("display")?,
         tunnel: parsed(row, "tunnel")?,
         owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
-        created: row.get("created")?,
     })
 }
 
@@ -71,9 +68,67 @@ pub(crate) fn find(db: &Db, id: i64) -> Result<Option<Connection>> {
     one(db, "SELECT * FROM s2s_vpn_connection WHERE id = ?1 AND removed IS NULL", [id], read)
 }
 
-/// Newest first.
-pub(crate) fn list(db: &Db) -> Result<Vec<Connection>> {
-    all(db, "SELECT * FROM s2s_vpn_connection WHERE removed IS NULL ORDER BY id DESC", [], read)
+/// A connection with all that a list shows of it.
+pub(crate) struct Shown {
+    pub uuid: String,
+    pub vpn_gateway: String,
+    pub customer_gateway: String,
+    pub state: String,
+    pub passive: bool,
+    pub display: bool,
+    pub created: String,
+    pub public_address: String,
+    pub customer: customer_gateway::New,
+    pub owner: Owner,
+}
+
+/// Newest first. `c` is the connection, `g` its VPN gateway.
+pub(crate) fn select() -> Select {
+    Select::of(
+        "c.uuid, g.uuid, k.uuid, c.state, c.passive, c.display, c.created, a.public_ip_address, c.account_id,
+         c.domain_id, k.name, k.gateway_ip, k.guest_cidr_list, k.ipsec_psk, k.ike_policy, k.esp_policy, k.ike_lifetime,
+         k.esp_lifetime, k.dpd, k.force_encap, k.ike_version, k.split_connections",
+        "s2s_vpn_connection AS c JOIN s2s_vpn_gateway AS g ON g.id = c.vpn_gateway_id",
+        "c.id DESC",
+    )
+    .with(
+        "JOIN user_ip_address AS a ON a.id = g.addr_id JOIN s2s_customer_gateway AS k ON k.id = c.customer_gateway_id",
+    )
+    .when("c.removed IS NULL")
+}
+
+/// By position: looking columns up by name would take as long as all the rest of a list.
+pub(crate) fn read_shown(row: &Row<'_>) -> Result<Shown> {
+    Ok(Shown {
+        uuid: row.get(0)?,
+        vpn_gateway: row.get(1)?,
+        customer_gateway: row.get(2)?,
+        state: row.get(3)?,
+        passive: row.get(4)?,
+        display: row.get(5)?,
+        created: row.get(6)?,
+        public_address: row.get(7)?,
+        owner: Owner { account: row.get(8)?, domain: row.get(9)? },
+        customer: customer_gateway::New {
+            name: row.get(10)?,
+            gateway: Host::stored(row.get(11)?),
+            cidr_list: row.get(12)?,
+            psk: PreSharedKey::new(row.get::<_, String>(13)?),
+            ike_policy: row.get(14)?,
+            esp_policy: row.get(15)?,
+            ike_lifetime: row.get(16)?,
+            esp_lifetime: row.get(17)?,
+            dpd: row.get(18)?,
+            force_encap: row.get(19)?,
+            ike_version: row.get(20)?,
+            split: row.get(21)?,
+        },
+    })
+}
+
+/// Every one that is not deleted, oldest first.
+pub(crate) fn ids(db: &Db) -> Result<Vec<i64>> {
+    all(db, "SELECT id FROM s2s_vpn_connection WHERE removed IS NULL ORDER BY id", [], |row| row.get(0))
 }
 
 pub(crate) fn of_vpn_gateway(db: &Db, gateway: i64) -> Result<Vec<Connection>> {
@@ -91,6 +146,15 @@ pub(crate) fn of_vpc(db: &Db, vpc: i64) -> Result<Vec<Connection>> {
                JOIN s2s_vpn_gateway ON s2s_vpn_gateway.id = vpn_gateway_id
                WHERE vpc_id = ?1 AND s2s_vpn_connection.removed IS NULL ORDER BY s2s_vpn_connection.id";
     all(db, sql, [vpc], read)
+}
+
+/// The VPCs whose connections the monitor looks at: as by CloudStack, those with an implemented tier.
+pub(crate) fn monitored_vpcs(db: &Db) -> Result<Vec<i64>> {
+    let sql = "SELECT DISTINCT vpc_id FROM s2s_vpn_connection AS c JOIN s2s_vpn_gateway AS g ON g.id = c.vpn_gateway_id
+               WHERE c.removed IS NULL AND EXISTS (
+                   SELECT 1 FROM networks AS n
+                   WHERE n.vpc_id = g.vpc_id AND n.state = 'Implemented' AND n.removed IS NULL)";
+    all(db, sql, [], |row| row.get(0))
 }
 
 /// The VPC of a connection, removed or not.

@@ -4,7 +4,7 @@ use policy::PreSharedKey;
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, execute, new_uuid, one, parsed};
+use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed, select::Select};
 use crate::rule::host::Host;
 
 pub(crate) struct CustomerGateway {
@@ -30,7 +30,7 @@ pub(crate) struct New {
     pub split: bool,
 }
 
-fn read(row: &Row<'_>) -> Result<CustomerGateway> {
+pub(crate) fn read(row: &Row<'_>) -> Result<CustomerGateway> {
     Ok(CustomerGateway {
         id: row.get("id")?,
         uuid: parsed(row, "uuid")?,
@@ -106,6 +106,25 @@ pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<CustomerGateway>> 
 }
 
 /// Newest first.
-pub(crate) fn list(db: &Connection) -> Result<Vec<CustomerGateway>> {
-    all(db, "SELECT * FROM s2s_customer_gateway WHERE removed IS NULL ORDER BY id DESC", [], read)
+pub(crate) fn select() -> Select {
+    Select::of("*", "s2s_customer_gateway", "id DESC").when("removed IS NULL")
+}
+
+/// Those at an address, or of a name, whoever owns them.
+pub(crate) fn with_address(db: &Connection, gateway: &Host) -> Result<Vec<i64>> {
+    let sql = "SELECT id FROM s2s_customer_gateway WHERE gateway_ip = ?1 AND removed IS NULL";
+    all(db, sql, [gateway.to_string()], |row| row.get(0))
+}
+
+/// Those with a name, which CloudStack's database compares without minding case.
+pub(crate) fn with_name(db: &Connection, name: &str, owner: Owner) -> Result<Vec<i64>> {
+    let sql = "SELECT id FROM s2s_customer_gateway
+               WHERE account_id = ?1 AND name = ?2 COLLATE NOCASE AND removed IS NULL";
+    all(db, sql, (owner.account, name), |row| row.get(0))
+}
+
+/// Removes all that an account has.
+pub(crate) fn remove_of(db: &Connection, account: i64) -> Result<()> {
+    let sql = "UPDATE s2s_customer_gateway SET removed = ?1 WHERE account_id = ?2 AND removed IS NULL";
+    execute(db, sql, (now(), account))
 }

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::{
     Result,
     account::{Actor, Owner},
-    all, execute, new_uuid, now, one, parsed,
+    execute, new_uuid, now, one, parsed,
+    select::Select,
 };
 
 pub(crate) struct Job {
@@ -39,7 +40,7 @@ pub(crate) enum Status {
     Failed = 2,
 }
 
-fn read(row: &Row<'_>) -> Result<Job> {
+pub(crate) fn read(row: &Row<'_>) -> Result<Job> {
     let kind: Option<String> = row.get("instance_type")?;
     let id: Option<i64> = row.get("instance_id")?;
     let result: Option<String> = row.get("job_result")?;
@@ -98,8 +99,12 @@ pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<Job>> {
 }
 
 /// Newest first.
-pub(crate) fn list(db: &Connection) -> Result<Vec<Job>> {
-    all(db, &format!("{JOBS} ORDER BY async_job.id DESC"), [], read)
+pub(crate) fn select() -> Select {
+    Select::of(
+        "async_job.*, account.domain_id AS domain_id",
+        "async_job JOIN account ON account.id = async_job.account_id",
+        "async_job.id DESC",
+    )
 }
 
 pub(crate) fn finish(db: &Connection, id: i64, status: Status, code: u16, result: Option<&Value>) -> Result<()> {

@@ -6,23 +6,22 @@ use uuid::Uuid;
 use super::{
     Result,
     account::{Actor, Owner},
-    all, execute, new_uuid, now, parsed,
+    execute, new_uuid, now, parsed,
+    select::Select,
 };
 
 /// `ALERT.SERVICE.DOMAINROUTER`, CloudStack's type for all that a virtual router has to say.
 pub(crate) const DOMAIN_ROUTER: i64 = 9;
 
 pub(crate) struct Alert {
-    pub id: i64,
     pub uuid: Uuid,
     pub kind: i64,
     pub subject: String,
     pub sent: String,
 }
 
-fn read(row: &Row<'_>) -> Result<Alert> {
+pub(crate) fn read_alert(row: &Row<'_>) -> Result<Alert> {
     Ok(Alert {
-        id: row.get("id")?,
         uuid: parsed(row, "uuid")?,
         kind: row.get("type")?,
         subject: row.get("subject")?,
@@ -40,12 +39,11 @@ pub(crate) fn alert(db: &Connection, subject: &str) -> Result<()> {
 }
 
 /// Newest first.
-pub(crate) fn alerts(db: &Connection) -> Result<Vec<Alert>> {
-    all(db, "SELECT * FROM alert ORDER BY id DESC", [], read)
+pub(crate) fn select_alerts() -> Select {
+    Select::of("*", "alert", "id DESC")
 }
 
 pub(crate) struct Event {
-    pub id: i64,
     pub uuid: Uuid,
     pub kind: String,
     pub state: String,
@@ -59,24 +57,23 @@ pub(crate) struct Event {
 }
 
 /// Newest first.
-pub(crate) fn events(db: &Connection) -> Result<Vec<Event>> {
-    let sql = "SELECT event.*, parent.uuid AS parent, username FROM event
-               LEFT JOIN event AS parent ON parent.id = event.start_id JOIN user ON user.id = event.user_id
-               ORDER BY event.id DESC";
-    all(db, sql, [], |row| {
-        let parent: Option<String> = row.get("parent")?;
-        Ok(Event {
-            id: row.get("id")?,
-            uuid: parsed(row, "uuid")?,
-            kind: row.get("type")?,
-            state: row.get("state")?,
-            level: row.get("level")?,
-            description: row.get("description")?,
-            owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
-            username: row.get("username")?,
-            created: row.get("created")?,
-            parent: parent.and_then(|uuid| uuid.parse().ok()),
-        })
+pub(crate) fn select_events() -> Select {
+    Select::of("event.*, parent.uuid AS parent, username", "event", "event.id DESC")
+        .with("LEFT JOIN event AS parent ON parent.id = event.start_id JOIN user ON user.id = event.user_id")
+}
+
+pub(crate) fn read_event(row: &Row<'_>) -> Result<Event> {
+    let parent: Option<String> = row.get("parent")?;
+    Ok(Event {
+        uuid: parsed(row, "uuid")?,
+        kind: row.get("type")?,
+        state: row.get("state")?,
+        level: row.get("level")?,
+        description: row.get("description")?,
+        owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
+        username: row.get("username")?,
+        created: row.get("created")?,
+        parent: parent.and_then(|uuid| uuid.parse().ok()),
     })
 }
 

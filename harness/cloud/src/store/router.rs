@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, all, execute, new_uuid, now, one, parsed};
+use super::{Result, all, execute, new_uuid, now, one, parsed, select::Select};
 
 pub(crate) const RUNNING: &str = "Running";
 pub(crate) const STARTING: &str = "Starting";
@@ -21,7 +21,7 @@ pub(crate) struct DomainRouter {
     pub created: String,
 }
 
-fn read(row: &Row<'_>) -> Result<DomainRouter> {
+pub(crate) fn read(row: &Row<'_>) -> Result<DomainRouter> {
     Ok(DomainRouter {
         id: row.get("id")?,
         uuid: parsed(row, "uuid")?,
@@ -55,9 +55,14 @@ pub(crate) fn of_vpc(db: &Connection, vpc: i64) -> Result<Option<DomainRouter>> 
     one(db, "SELECT * FROM domain_router WHERE vpc_id = ?1 AND removed IS NULL", [vpc], read)
 }
 
-/// Newest first.
-pub(crate) fn list(db: &Connection) -> Result<Vec<DomainRouter>> {
-    all(db, "SELECT * FROM domain_router WHERE removed IS NULL ORDER BY id DESC", [], read)
+/// Newest first. `r` is the router, `v` its VPC.
+pub(crate) fn select() -> Select {
+    Select::of("r.*", "domain_router AS r JOIN vpc AS v ON v.id = r.vpc_id", "r.id DESC").when("r.removed IS NULL")
+}
+
+/// The VPCs that have one.
+pub(crate) fn vpcs(db: &Connection) -> Result<Vec<i64>> {
+    all(db, "SELECT vpc_id FROM domain_router WHERE removed IS NULL", [], |row| row.get(0))
 }
 
 pub(crate) fn set_state(db: &Connection, vpc: i64, state: &str) -> Result<()> {

@@ -137,3 +137,13 @@ CREATE INDEX s2s_vpn_gateway_vpc ON s2s_vpn_gateway (vpc_id);
 CREATE INDEX domain_router_vpc ON domain_router (vpc_id);
 CREATE INDEX user_vm_network ON user_vm (network_id);
 CREATE INDEX user_account ON user (account_id);
+-- What lists count and filter.
+CREATE INDEX vpc_owner ON vpc (account_id, domain_id) WHERE removed IS NULL;
+CREATE INDEX networks_owner ON networks (account_id, domain_id) WHERE removed IS NULL;
+CREATE INDEX s2s_vpn_gateway_owner ON s2s_vpn_gateway (account_id, domain_id) WHERE removed IS NULL;
+CREATE INDEX s2s_customer_gateway_owner ON s2s_customer_gateway (account_id, domain_id) WHERE removed IS NULL;
+CREATE INDEX s2s_vpn_connection_owner ON s2s_vpn_connection (account_id, domain_id) WHERE removed IS NULL;
+CREATE INDEX s2s_customer_gateway_address ON s2s_customer_gateway (gateway_ip) WHERE removed IS NULL;
+CREATE INDEX s2s_customer_gateway_name ON s2s_customer_gateway (account_id, name COLLATE NOCASE)
+    WHERE removed IS NULL;
+CREATE INDEX user_ip_address_free ON user_ip_address (id) WHERE state = 'Free';

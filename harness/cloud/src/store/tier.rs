@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed};
+use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed, select::Select};
 
 pub(crate) struct Network {
     pub id: i64,
@@ -41,7 +41,7 @@ pub(crate) struct New<'a> {
     pub vpc: i64,
 }
 
-fn read(row: &Row<'_>) -> Result<Network> {
+pub(crate) fn read(row: &Row<'_>) -> Result<Network> {
     Ok(Network {
         id: row.get("id")?,
         uuid: parsed(row, "uuid")?,
@@ -85,8 +85,8 @@ pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<Network>> {
 }
 
 /// Newest first.
-pub(crate) fn list(db: &Connection) -> Result<Vec<Network>> {
-    all(db, "SELECT * FROM networks WHERE removed IS NULL ORDER BY id DESC", [], read)
+pub(crate) fn select() -> Select {
+    Select::of("*", "networks", "id DESC").when("removed IS NULL")
 }
 
 /// Oldest first.

@@ -1,14 +1,17 @@
 //! Bytes that connections have carried, by day. They only ever grow.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
-use super::{Result, all, execute, now, one};
+use super::{Result, account::Owner, execute, now, one, select::Select};
 use crate::Usage;
+
+/// NETWORK_BYTES_SENT and NETWORK_BYTES_RECEIVED of CloudStack's UsageTypes.
+pub(crate) const SENT: i64 = 4;
+pub(crate) const RECEIVED: i64 = 5;
 
 /// Adds what a counter has grown by since it was last read. One that fell was started again by
 /// somebody else, and has counted from nothing.
 pub(crate) fn read(db: &Connection, connection: i64, usage: Usage) -> Result<()> {
-    let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
     let (sent, received) = (bytes(usage.sent_bytes), bytes(usage.received_bytes));
     let last = "SELECT sent, received FROM vpn_counter WHERE connection_id = ?1";
     let last: Option<(i64, i64)> = one(db, last, [connection], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -25,6 +28,17 @@ pub(crate) fn read(db: &Connection, connection: i64, usage: Usage) -> Result<()>
     )
 }
 
+/// Whether a counter was read before and has not moved since.
+pub(crate) fn is_known(db: &Connection, connection: i64, usage: Usage) -> Result<bool> {
+    let last = "SELECT sent, received FROM vpn_counter WHERE connection_id = ?1";
+    let last: Option<(i64, i64)> = one(db, last, [connection], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(last == Some((bytes(usage.sent_bytes), bytes(usage.received_bytes))))
+}
+
+fn bytes(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// The counter of a connection, or of all, is about to begin at nothing.
 pub(crate) fn restart(db: &Connection, connection: Option<i64>) -> Result<()> {
     execute(db, "UPDATE vpn_counter SET sent = 0, received = 0 WHERE ?1 IS NULL OR connection_id = ?1", [connection])
@@ -34,23 +48,37 @@ fn today() -> String {
     now().chars().take(10).collect()
 }
 
+/// Bytes one way, of a connection on a day.
 pub(crate) struct Record {
-    pub connection: i64,
+    /// [`SENT`] or [`RECEIVED`].
+    pub kind: i64,
+    pub bytes: i64,
     /// `2026-11-25`.
     pub day: String,
-    pub sent: i64,
-    pub received: i64,
+    /// UUIDs of the connection and of its VPC.
+    pub connection: String,
+    pub vpc: String,
+    pub owner: Owner,
 }
 
-/// Of days from the first to the last, both included; the oldest first.
-pub(crate) fn records(db: &Connection, first: &str, last: &str) -> Result<Vec<Record>> {
-    let sql = "SELECT * FROM cloud_usage WHERE day BETWEEN ?1 AND ?2 ORDER BY day, connection_id";
-    all(db, sql, [first, last], |row| {
-        Ok(Record {
-            connection: row.get("connection_id")?,
-            day: row.get("day")?,
-            sent: row.get("sent")?,
-            received: row.get("received")?,
-        })
+/// The oldest first. `u` is the record, `k` which way, `c` the connection.
+pub(crate) fn select() -> Select {
+    Select::of(
+        "k.kind, CASE k.kind WHEN 4 THEN u.sent ELSE u.received END, u.day, c.uuid, vpc.uuid, c.account_id, c.domain_id",
+        "cloud_usage AS u JOIN s2s_vpn_connection AS c ON c.id = u.connection_id
+         JOIN (SELECT 4 AS kind UNION ALL SELECT 5) AS k",
+        "u.day, u.connection_id, k.kind",
+    )
+    .with("JOIN s2s_vpn_gateway AS g ON g.id = c.vpn_gateway_id JOIN vpc ON vpc.id = g.vpc_id")
+}
+
+pub(crate) fn read_record(row: &Row<'_>) -> Result<Record> {
+    Ok(Record {
+        kind: row.get(0)?,
+        bytes: row.get(1)?,
+        day: row.get(2)?,
+        connection: row.get(3)?,
+        vpc: row.get(4)?,
+        owner: Owner { account: row.get(5)?, domain: row.get(6)? },
     })
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed};
+use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed, select::Select};
 
 pub(crate) struct Vm {
     pub id: i64,
@@ -30,7 +30,7 @@ pub(crate) struct New<'a> {
     pub template: i64,
 }
 
-fn read(row: &Row<'_>) -> Result<Vm> {
+pub(crate) fn read(row: &Row<'_>) -> Result<Vm> {
     Ok(Vm {
         id: row.get("id")?,
         uuid: parsed(row, "uuid")?,
@@ -73,9 +73,9 @@ pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<Vm>> {
     one(db, "SELECT * FROM user_vm WHERE id = ?1 AND removed IS NULL", [id], read)
 }
 
-/// Newest first.
-pub(crate) fn list(db: &Connection) -> Result<Vec<Vm>> {
-    all(db, "SELECT * FROM user_vm WHERE removed IS NULL ORDER BY id DESC", [], read)
+/// Newest first. `m` is the guest, `n` its network.
+pub(crate) fn select() -> Select {
+    Select::of("m.*", "user_vm AS m JOIN networks AS n ON n.id = m.network_id", "m.id DESC").when("m.removed IS NULL")
 }
 
 pub(crate) fn of_network(db: &Connection, network: i64) -> Result<Vec<Vm>> {

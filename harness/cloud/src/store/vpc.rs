@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed};
+use super::{Result, account::Owner, all, execute, new_uuid, now, one, parsed, select::Select};
 
 pub(crate) struct Vpc {
     pub id: i64,
@@ -34,7 +34,7 @@ pub(crate) struct New<'a> {
     pub start: bool,
 }
 
-fn read(row: &Row<'_>) -> Result<Vpc> {
+pub(crate) fn read(row: &Row<'_>) -> Result<Vpc> {
     Ok(Vpc {
         id: row.get("id")?,
         uuid: parsed(row, "uuid")?,
@@ -79,8 +79,18 @@ pub(crate) fn find(db: &Connection, id: i64) -> Result<Option<Vpc>> {
 }
 
 /// Newest first.
-pub(crate) fn list(db: &Connection) -> Result<Vec<Vpc>> {
-    all(db, "SELECT * FROM vpc WHERE removed IS NULL ORDER BY id DESC", [], read)
+pub(crate) fn select() -> Select {
+    Select::of("*", "vpc", "id DESC").when("removed IS NULL")
+}
+
+/// Those that are not deleted, oldest first.
+pub(crate) fn ids(db: &Connection) -> Result<Vec<i64>> {
+    all(db, "SELECT id FROM vpc WHERE removed IS NULL ORDER BY id", [], |row| row.get(0))
+}
+
+/// One that the account has.
+pub(crate) fn any_of(db: &Connection, account: i64) -> Result<Option<i64>> {
+    one(db, "SELECT id FROM vpc WHERE account_id = ?1 AND removed IS NULL LIMIT 1", [account], |row| row.get(0))
 }
 
 pub(crate) fn set_state(db: &Connection, id: i64, state: &str) -> Result<()> {
@@ -103,7 +113,6 @@ pub(crate) struct Address {
 
 /// A public address and who has it.
 pub(crate) struct Public {
-    pub id: i64,
     pub uuid: Uuid,
     pub address: Ipv4Addr,
     pub source_nat: bool,
@@ -114,18 +123,19 @@ pub(crate) struct Public {
 }
 
 /// Those that a VPC holds, newest first.
-pub(crate) fn public_addresses(db: &Connection) -> Result<Vec<Public>> {
-    all(db, "SELECT * FROM user_ip_address WHERE vpc_id IS NOT NULL ORDER BY id DESC", [], |row| {
-        Ok(Public {
-            id: row.get("id")?,
-            uuid: parsed(row, "uuid")?,
-            address: parsed(row, "public_ip_address")?,
-            source_nat: row.get("source_nat")?,
-            allocated: row.get("allocated")?,
-            zone: row.get("data_center_id")?,
-            vpc: row.get("vpc_id")?,
-            owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
-        })
+pub(crate) fn select_public() -> Select {
+    Select::of("*", "user_ip_address", "id DESC").when("vpc_id IS NOT NULL")
+}
+
+pub(crate) fn read_public(row: &Row<'_>) -> Result<Public> {
+    Ok(Public {
+        uuid: parsed(row, "uuid")?,
+        address: parsed(row, "public_ip_address")?,
+        source_nat: row.get("source_nat")?,
+        allocated: row.get("allocated")?,
+        zone: row.get("data_center_id")?,
+        vpc: row.get("vpc_id")?,
+        owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
     })
 }
 
@@ -137,24 +147,37 @@ pub(crate) fn source_nat(db: &Connection, vpc: i64) -> Result<Option<Address>> {
     one(db, sql, [vpc], read)
 }
 
-/// Gives a VPC the first of `addresses` that nobody has.
+/// Gives a VPC one of `addresses` that nobody has: one that was given back, or the next.
 pub(crate) fn allocate_source_nat(db: &Connection, vpc: &Vpc, addresses: &[Ipv4Addr]) -> Result<Option<Ipv4Addr>> {
-    let taken = "SELECT EXISTS (SELECT 1 FROM user_ip_address WHERE public_ip_address = ?1 AND state = 'Allocated')";
-    for &address in addresses {
-        if db.query_row(taken, [address.to_string()], |row| row.get(0))? {
-            continue;
-        }
-        execute(
-            db,
-            "INSERT INTO user_ip_address (uuid, public_ip_address, state, source_nat, allocated, domain_id, account_id,
-                                          data_center_id, vpc_id)
-             VALUES (?1, ?2, 'Allocated', 1, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (public_ip_address) DO UPDATE SET state = 'Allocated', source_nat = 1,
-                allocated = excluded.allocated, domain_id = excluded.domain_id, account_id = excluded.account_id,
-                data_center_id = excluded.data_center_id, vpc_id = excluded.vpc_id",
-            (new_uuid(), address.to_string(), now(), vpc.owner.domain, vpc.owner.account, vpc.zone, vpc.id),
-        )?;
+    let Some(address) = free_address(db, addresses)? else { return Ok(None) };
+    execute(
+        db,
+        "INSERT INTO user_ip_address (uuid, public_ip_address, state, source_nat, allocated, domain_id, account_id,
+                                      data_center_id, vpc_id)
+         VALUES (?1, ?2, 'Allocated', 1, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (public_ip_address) DO UPDATE SET state = 'Allocated', source_nat = 1,
+            allocated = excluded.allocated, domain_id = excluded.domain_id, account_id = excluded.account_id,
+            data_center_id = excluded.data_center_id, vpc_id = excluded.vpc_id",
+        (new_uuid(), address.to_string(), now(), vpc.owner.domain, vpc.owner.account, vpc.zone, vpc.id),
+    )?;
+    Ok(Some(address))
+}
+
+fn free_address(db: &Connection, addresses: &[Ipv4Addr]) -> Result<Option<Ipv4Addr>> {
+    let given_back = "SELECT public_ip_address FROM user_ip_address WHERE state = 'Free' ORDER BY id";
+    let given_back: Vec<Ipv4Addr> = all(db, given_back, [], |row| parsed(row, "public_ip_address"))?;
+    // A service that was started with other addresses may have left some that are not ours to give.
+    if let Some(address) = given_back.into_iter().find(|address| addresses.contains(address)) {
         return Ok(Some(address));
+    }
+    // Rows are never deleted, so the number of rows is that of addresses which were given before.
+    let given: i64 = db.prepare_cached("SELECT count(*) FROM user_ip_address")?.query_row([], |row| row.get(0))?;
+    let known = "SELECT 1 FROM user_ip_address WHERE public_ip_address = ?1";
+    let given = usize::try_from(given).unwrap_or_default().min(addresses.len());
+    for address in addresses[given..].iter().chain(&addresses[..given]) {
+        if one(db, known, [address.to_string()], |_| Ok(()))?.is_none() {
+            return Ok(Some(*address));
+        }
     }
     Ok(None)
 }

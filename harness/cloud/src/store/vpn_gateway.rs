@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, execute, new_uuid, one, parsed};
+use super::{Result, account::Owner, execute, new_uuid, one, parsed, select::Select};
 
 pub(crate) struct VpnGateway {
     pub id: i64,
@@ -15,7 +15,7 @@ pub(crate) struct VpnGateway {
     pub owner: Owner,
 }
 
-fn read(row: &Row<'_>) -> Result<VpnGateway> {
+pub(crate) fn read(row: &Row<'_>) -> Result<VpnGateway> {
     Ok(VpnGateway {
         id: row.get("id")?,
         uuid: parsed(row, "uuid")?,
@@ -45,8 +45,8 @@ pub(crate) fn of_vpc(db: &Connection, vpc: i64) -> Result<Option<VpnGateway>> {
 }
 
 /// Newest first.
-pub(crate) fn list(db: &Connection) -> Result<Vec<VpnGateway>> {
-    all(db, "SELECT * FROM s2s_vpn_gateway WHERE removed IS NULL ORDER BY id DESC", [], read)
+pub(crate) fn select() -> Select {
+    Select::of("*", "s2s_vpn_gateway", "id DESC").when("removed IS NULL")
 }
 
 pub(crate) fn set_display(db: &Connection, id: i64, display: bool) -> Result<()> {
