@@ -39,7 +39,7 @@ pub use modelled::{Modelled, ModelledCustomer};
 pub use profile::Profile;
 pub use router::{Fabric, IkeVersion, Router, RouterError, RouterPlan, Tier, Tunnel, TunnelStatus, Usage};
 pub use server::Service;
-pub use state::State;
+pub use state::{State, UnknownState};
 
 /// What a panicking task left under a lock is whole: every change under one is a single step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use thiserror::Error;
+
 /// What a connection's `state` can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
@@ -33,16 +35,25 @@ impl State {
         }
     }
 
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-
     /// "Mgmt server would only check the connections which states are Connected or Disconnected."
     /// Connecting came later, and is checked as well.
     pub(crate) fn is_monitored(self) -> bool {
         matches!(self, Self::Connecting | Self::Connected | Self::Disconnected)
     }
 }
+
+impl std::str::FromStr for State {
+    type Err = UnknownState;
+
+    fn from_str(name: &str) -> Result<Self, UnknownState> {
+        Self::ALL.into_iter().find(|state| state.name() == name).ok_or_else(|| UnknownState(name.to_owned()))
+    }
+}
+
+/// What no release calls a state.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("no connection is in a state `{0}`")]
+pub struct UnknownState(String);
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -212,9 +223,9 @@ mod tests {
     #[test]
     fn names_are_read_back() {
         for state in State::ALL {
-            assert_eq!(State::from_name(state.name()), Some(state));
+            assert_eq!(state.name().parse(), Ok(state));
         }
-        assert_eq!(State::from_name("connected"), None);
+        assert!("connected".parse::<State>().is_err());
     }
 
     #[test]

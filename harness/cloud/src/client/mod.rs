@@ -71,7 +71,7 @@ impl Client {
 
     /// Sends a command and returns what its answer wraps.
     pub async fn call(&self, command: &str, parameters: &[(&str, &str)]) -> Result<Value, ClientError> {
-        let form = self.signed(command, parameters);
+        let form = self.signed_form(command, parameters);
         let (agent, endpoint) = (self.agent.clone(), self.endpoint.clone());
         let sent = tokio::task::spawn_blocking(move || send(&agent, &endpoint, &form)).await;
         let transport = |reason: String| ClientError::Transport {
@@ -132,9 +132,9 @@ impl Client {
         }
     }
 
-    /// The form to post. The pre-shared key is in it, so it must not become part of an address that
-    /// somebody logs.
-    fn signed(&self, command: &str, parameters: &[(&str, &str)]) -> String {
+    /// The form to post, for those who post it themselves. The pre-shared key is in it, so it must not
+    /// become part of an address that somebody logs.
+    pub fn signed_form(&self, command: &str, parameters: &[(&str, &str)]) -> String {
         let fixed = [("apiKey", self.credentials.api_key.as_str()), ("command", command), ("response", "json")];
         let all = || fixed.iter().chain(parameters).copied();
         let signature = signature::sign(&signature::string_to_sign(all()), &self.credentials.secret_key);

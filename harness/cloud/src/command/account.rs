@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Access, Action, Answer, Call, Command, Event, Parameter, Result, Type, vpc};
+use super::{Access, Action, Answer, Call, Command, Event, Parameter, Result, Rows, Type, vpc};
 use crate::{
     Credentials,
     profile::Release,
@@ -14,7 +14,7 @@ use crate::{
         Entity,
         account::{self, Account, Owner, Role, User},
         api_time, customer_gateway,
-        select::{Found, Page},
+        select::Page,
         vpc as vpcs,
     },
 };
@@ -184,7 +184,7 @@ pub(crate) fn finish_deletions(cloud: &Arc<Cloud>) {
     }
 }
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     call.cloud.store.read(|db| {
         let scope = call.scope(db)?;
         let wanted = account::list(db)?.into_iter().filter(|account| {
@@ -195,11 +195,12 @@ fn list(call: &Call, page: Page) -> Result<Found<Value>> {
                 && call.arguments.long("accounttype").is_none_or(|role| role == account.role.number())
                 && call.mentions(&account.name)
         });
-        Found::of(wanted.collect(), page).try_map(|account| view(call, db, &account))
+        let views: Vec<_> = wanted.map(|account| view(call, db, &account)).collect::<Result<_>>()?;
+        Ok(rows.push_page(page, views))
     })
 }
 
-fn list_users(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list_users(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     call.cloud.store.read(|db| {
         let scope = call.scope(db)?;
         let mut views = Vec::new();
@@ -215,7 +216,7 @@ fn list_users(call: &Call, page: Page) -> Result<Found<Value>> {
                 views.push(user_view(&user, &account));
             }
         }
-        Ok(Found::of(views, page))
+        Ok(rows.push_page(page, views))
     })
 }
 

@@ -1,12 +1,12 @@
 //! Connections between a VPN gateway and a customer gateway.
 
 use rusqlite::Connection as Db;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::{
-    Action, Answer, Call, Command, Event, Kind, Parameter, Result, Type,
+    Action, Answer, Call, Command, Event, Kind, Parameter, Result, Rows, Type,
     account::OwnerFields,
-    customer_gateway::{add_description, named},
+    customer_gateway::{describe, named},
     vpn_gateway::rename,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     store::{
         Entity, api_time, connection,
         customer_gateway::{self, CustomerGateway},
-        select::{Found, Page},
+        select::Page,
         vpc,
         vpn_gateway::{self, VpnGateway},
     },
@@ -242,39 +242,40 @@ fn shown(call: &Call, id: i64) -> Result<Answer> {
     })
 }
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let arguments = &call.arguments;
     call.cloud.store.read(|db| {
         let wanted = connection::select()
             .within(&call.scope(db)?, "c")
             .is("c.id", arguments.id("id"))
-            .is("g.vpc_id", arguments.id("vpcid"))
+            .belongs("c.vpn_gateway_id IN (SELECT id FROM s2s_vpn_gateway WHERE vpc_id = ?)", arguments.id("vpcid"))
             .is("c.display", arguments.flag("fordisplay"));
         // Most belong to whom the one before belongs to.
         let mut owner: Option<OwnerFields> = None;
-        wanted.page(db, page, connection::read_shown)?.try_map(|connection| {
+        wanted.page(db, page, connection::read_shown, |connection| {
             let known = match owner.take().filter(|known| known.owner == connection.owner) {
                 Some(known) => known,
                 None => OwnerFields::of(call, db, connection.owner)?,
             };
-            Ok(view(call, connection, owner.insert(known)))
+            rows.push(&view(call, connection, owner.insert(known)));
+            Ok(())
         })
     })
 }
 
+/// Texts are moved, not copied: a list may be long.
 fn view(call: &Call, connection: connection::Shown, owner: &OwnerFields) -> Value {
-    let mut view = json!({
-        "id": connection.uuid,
-        "s2svpngatewayid": connection.vpn_gateway,
-        "s2scustomergatewayid": connection.customer_gateway,
-        "state": connection.state,
-        "passive": connection.passive,
-        "created": api_time(&connection.created),
-        "publicip": connection.public_address,
-    });
-    add_description(call, &mut view, &connection.customer);
+    let mut view = Value::Object(Map::new());
+    view["id"] = connection.uuid.into();
+    view["s2svpngatewayid"] = connection.vpn_gateway.into();
+    view["s2scustomergatewayid"] = connection.customer_gateway.into();
+    view["state"] = connection.state.into();
+    view["passive"] = connection.passive.into();
+    view["created"] = api_time(&connection.created).into();
+    view["publicip"] = connection.public_address.into();
+    describe(call, &mut view, connection.customer);
     if call.is_since(Release::V4_22) && call.caller.is_root() {
-        view["fordisplay"] = json!(connection.display);
+        view["fordisplay"] = connection.display.into();
     }
     owner.add(&mut view);
     view

@@ -3,7 +3,9 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Action, Answer, Call, Command, Event, Parameter, Result, Type, account::add_owner, connection as links};
+use super::{
+    Action, Answer, Call, Command, Event, Parameter, Result, Rows, Type, account::add_owner, connection as links,
+};
 use crate::{
     profile::{Release, fill},
     rule::{
@@ -16,7 +18,7 @@ use crate::{
     store::{
         Entity, account, connection,
         customer_gateway::{self, CustomerGateway, New},
-        select::{Found, Page},
+        select::Page,
         vpn_gateway,
     },
 };
@@ -238,7 +240,7 @@ fn check_subnets(call: &Call, cidr_list: &str) -> Result<()> {
 
 fn shown(call: &Call, id: i64) -> Result<Answer> {
     call.cloud.store.transaction(|db| match customer_gateway::find(db, id)? {
-        Some(gateway) => Ok(Answer::Object("vpncustomergateway", view(call, db, &gateway)?)),
+        Some(gateway) => Ok(Answer::Object("vpncustomergateway", view(call, db, gateway)?)),
         None => Err(Failure::internal("Failed to find the customer VPN gateway")),
     })
 }
@@ -263,40 +265,43 @@ pub(super) fn named(call: &Call, gateway: &CustomerGateway) -> String {
     object("Site2SiteCustomerGateway", gateway.id, &gateway.uuid.to_string(), Some(&gateway.data.name))
 }
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     call.cloud.store.read(|db| {
         let wanted = customer_gateway::select()
             .within(&call.scope(db)?, "s2s_customer_gateway")
             .is("id", call.arguments.id("id"))
             .mentions("name", call.keyword());
-        wanted.page(db, page, customer_gateway::read)?.try_map(|gateway| view(call, db, &gateway))
+        wanted.page(db, page, customer_gateway::read, |gateway| {
+            rows.push(&view(call, db, gateway)?);
+            Ok(())
+        })
     })
 }
 
-fn view(call: &Call, db: &Connection, gateway: &CustomerGateway) -> Result<Value> {
+fn view(call: &Call, db: &Connection, gateway: CustomerGateway) -> Result<Value> {
     let mut view = json!({ "id": gateway.uuid.to_string(), "name": gateway.data.name });
-    add_description(call, &mut view, &gateway.data);
     if call.is_since(Release::V4_22) {
         view["hasannotations"] = json!(false);
     }
     add_owner(call, db, &mut view, gateway.owner)?;
+    describe(call, &mut view, gateway.data);
     Ok(view)
 }
 
 /// What connections repeat of their customer gateway; the pre-shared key is its owner's to read.
-pub(super) fn add_description(call: &Call, view: &mut Value, data: &New) {
-    view["gateway"] = json!(data.gateway.to_string());
-    view["cidrlist"] = json!(data.cidr_list);
-    view["ipsecpsk"] = json!(data.psk.expose());
-    view["ikepolicy"] = json!(data.ike_policy);
-    view["esppolicy"] = json!(data.esp_policy);
-    view["ikelifetime"] = json!(data.ike_lifetime);
-    view["esplifetime"] = json!(data.esp_lifetime);
-    view["dpd"] = json!(data.dpd);
+pub(super) fn describe(call: &Call, view: &mut Value, data: New) {
+    view["gateway"] = data.gateway.to_string().into();
+    view["cidrlist"] = data.cidr_list.into();
+    view["ipsecpsk"] = data.psk.expose().into();
+    view["ikepolicy"] = data.ike_policy.into();
+    view["esppolicy"] = data.esp_policy.into();
+    view["ikelifetime"] = data.ike_lifetime.into();
+    view["esplifetime"] = data.esp_lifetime.into();
+    view["dpd"] = data.dpd.into();
     // Later than the specification, but clients compare it with what they would send.
-    view["forceencap"] = json!(data.force_encap);
+    view["forceencap"] = data.force_encap.into();
     if call.is_since(Release::V4_22) {
-        view["splitconnections"] = json!(data.split);
-        view["ikeversion"] = json!(data.ike_version);
+        view["splitconnections"] = data.split.into();
+        view["ikeversion"] = data.ike_version.into();
     }
 }

@@ -3,14 +3,14 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Access, Action, Answer, Call, Command, Event, Parameter, Result, Type, account::path};
+use super::{Access, Action, Answer, Call, Command, Event, Parameter, Result, Rows, Type, account::path};
 use crate::{
     profile::Release,
     server::Failure,
     store::{
         Entity,
         account::{self, Domain},
-        select::{Found, Page},
+        select::Page,
     },
 };
 
@@ -62,7 +62,7 @@ fn create(call: &Call) -> Result<Answer> {
     })
 }
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     call.cloud.store.read(|db| {
         let mut views = Vec::new();
         for domain in account::domains(db)? {
@@ -70,7 +70,7 @@ fn list(call: &Call, page: Page) -> Result<Found<Value>> {
                 views.push(view(call, db, &domain)?);
             }
         }
-        Ok(Found::of(views, page))
+        Ok(rows.push_page(page, views))
     })
 }
 

@@ -5,14 +5,14 @@ use std::net::Ipv4Addr;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Action, Answer, Call, Command, Event, Kind, Parameter, Result, Type, account::add_owner};
+use super::{Action, Answer, Call, Command, Event, Kind, Parameter, Result, Rows, Type, account::add_owner};
 use crate::{
     profile::Release,
     server::Failure,
     store::{
         Entity, api_time,
         offering::{self, Named},
-        select::{Found, Page},
+        select::Page,
         tier, vm,
     },
 };
@@ -76,7 +76,7 @@ pub(super) const COMMANDS: &[Command] = &[
         ],
         action: Action::List {
             object: "serviceoffering",
-            rows: |call, page| named(call, page, |db| Ok(offering::service_offerings(db)?)),
+            rows: |call, page, rows| named(call, page, rows, |db| Ok(offering::service_offerings(db)?)),
         },
         ..Command::BASE
     },
@@ -92,22 +92,22 @@ pub(super) const COMMANDS: &[Command] = &[
         ],
         action: Action::List {
             object: "template",
-            rows: |call, page| named(call, page, |db| Ok(offering::templates(db)?)),
+            rows: |call, page, rows| named(call, page, rows, |db| Ok(offering::templates(db)?)),
         },
         ..Command::BASE
     },
 ];
 
-fn named(call: &Call, page: Page, rows: fn(&Connection) -> Result<Vec<Named>>) -> Result<Found<Value>> {
-    let rows = call.cloud.store.read(|db| rows(db))?;
-    let wanted = rows.into_iter().filter(|row| call.is("id", row.id) && call.says("name", &row.name));
+fn named(call: &Call, page: Page, rows: &mut Rows, list: fn(&Connection) -> Result<Vec<Named>>) -> Result<usize> {
+    let wanted =
+        call.cloud.store.read(list)?.into_iter().filter(|row| call.is("id", row.id) && call.says("name", &row.name));
     let view = |row: Named| {
         json!({
             "id": row.uuid.to_string(), "name": row.name, "displaytext": row.display_text, "isready": true,
             "cpunumber": 1, "cpuspeed": 500, "memory": 512,
         })
     };
-    Ok(Found::of(wanted.map(view).collect(), page))
+    Ok(rows.push_page(page, wanted.map(view)))
 }
 
 fn create(call: &Call) -> Result<i64> {
@@ -163,7 +163,7 @@ fn destroy(call: &Call) -> Result<Answer> {
     })
 }
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let arguments = &call.arguments;
     call.cloud.store.read(|db| {
         let wanted = vm::select()
@@ -174,7 +174,10 @@ fn list(call: &Call, page: Page) -> Result<Found<Value>> {
             .says("m.name", arguments.text("name"))
             .says("m.state", arguments.text("state"))
             .mentions("m.name", call.keyword());
-        wanted.page(db, page, vm::read)?.try_map(|guest| view(call, db, &guest))
+        wanted.page(db, page, vm::read, |guest| {
+            rows.push(&view(call, db, &guest)?);
+            Ok(())
+        })
     })
 }
 

@@ -3,14 +3,11 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Action, Answer, Call, Command, Parameter, Result, Type, account::path};
+use super::{Action, Answer, Call, Command, Parameter, Result, Rows, Type, account::path};
 use crate::{
     profile::Release,
     server::Failure,
-    store::{
-        Entity, account, api_time, job,
-        select::{Found, Page},
-    },
+    store::{Entity, account, api_time, job, select::Page},
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -40,14 +37,17 @@ fn query(call: &Call) -> Result<Answer> {
     })
 }
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     // Both begin with the date, and dates are compared as texts.
     let since = call.arguments.text("startdate").map(|text| text.replace('T', " ").chars().take(19).collect());
     call.cloud.store.read(|db| {
         let wanted = job::select()
             .owned(&call.scope(db)?, "async_job.account_id", "account.domain_id")
             .since("async_job.created", since);
-        wanted.page(db, page, job::read)?.try_map(|job| view(call, db, job))
+        wanted.page(db, page, job::read, |job| {
+            rows.push(&view(call, db, job)?);
+            Ok(())
+        })
     })
 }
 

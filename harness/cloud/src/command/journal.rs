@@ -1,14 +1,12 @@
 //! What the service has to report of its own accord: alerts and events.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Access, Action, Call, Command, Parameter, Result, Type, account::add_owner};
+use super::{Access, Action, Call, Command, Parameter, Result, Rows, Type, account::add_owner};
 use crate::{
     profile::Release,
-    store::{
-        Entity, api_time, journal,
-        select::{Found, Page},
-    },
+    server::Failure,
+    store::{Entity, api_time, journal, select::Page},
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -45,7 +43,7 @@ pub(super) const COMMANDS: &[Command] = &[
 /// The name of all alerts here.
 const NAME: &str = "ALERT.SERVICE.DOMAINROUTER";
 
-fn alerts(call: &Call, page: Page) -> Result<Found<Value>> {
+fn alerts(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let arguments = &call.arguments;
     let view = |alert: journal::Alert| {
         let mut view = json!({
@@ -57,7 +55,7 @@ fn alerts(call: &Call, page: Page) -> Result<Found<Value>> {
         if call.is_since(Release::V4_22) {
             view["name"] = json!(NAME);
         }
-        Ok(view)
+        view
     };
     call.cloud.store.read(|db| {
         let wanted = journal::select_alerts()
@@ -65,11 +63,14 @@ fn alerts(call: &Call, page: Page) -> Result<Found<Value>> {
             .says("CAST(type AS TEXT)", arguments.text("type"))
             .only_if(call.says("name", NAME))
             .mentions("subject", call.keyword());
-        wanted.page(db, page, journal::read_alert)?.try_map(view)
+        wanted.page(db, page, journal::read_alert, |alert| {
+            rows.push(&view(alert));
+            Ok(())
+        })
     })
 }
 
-fn events(call: &Call, page: Page) -> Result<Found<Value>> {
+fn events(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let arguments = &call.arguments;
     // As the store has times; a bound may be a day or a moment.
     let bound = |name| arguments.text(name).map(|text| text.replace('T', " ").chars().take(19).collect::<String>());
@@ -97,8 +98,11 @@ fn events(call: &Call, page: Page) -> Result<Found<Value>> {
                 view["parentid"] = json!(parent.to_string());
             }
             add_owner(call, db, &mut view, event.owner)?;
-            Ok(view)
+            Ok::<_, Failure>(view)
         };
-        wanted.page(db, page, journal::read_event)?.try_map(view)
+        wanted.page(db, page, journal::read_event, |event| {
+            rows.push(&view(event)?);
+            Ok(())
+        })
     })
 }

@@ -1,15 +1,12 @@
 //! What all lists share: the parameters, the choice of accounts, and paging.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Call, Parameter, Result, Type};
 use crate::{
-    profile::Release,
-    server::Failure,
-    store::{
-        Entity,
-        select::{Found, Page},
-    },
+    profile::{Release, Rules},
+    server::{Body, Failure, Format},
+    store::{Entity, select::Page},
 };
 
 pub(crate) const COMMON: &[Parameter] = &[
@@ -31,17 +28,41 @@ pub(crate) fn page(call: &Call) -> Result<Page> {
     limits(call.arguments.long("page"), call.arguments.long("pagesize"))
 }
 
-/// What a list answers. `count` is of the whole list; an empty list has none.
-pub(crate) fn answer(call: &Call, object: &str, found: Found<Value>) -> Value {
-    match (found.rows.is_empty(), found.count) {
-        (true, 0) => json!({}),
-        (true, count) if call.cloud.rules.count_past_end => json!({ "count": count }),
-        (true, _) => json!({}),
-        (false, count) => {
-            let mut answer = json!({ "count": count });
-            answer[object] = Value::Array(found.rows);
-            answer
+/// The rows of a list's answer, each of them written as soon as it is known: a page may hold 500 objects
+/// with 30 fields each, and a tree of them all would cost more than everything else.
+pub(crate) struct Rows {
+    object: &'static str,
+    format: Format,
+    text: String,
+    any: bool,
+}
+
+impl Rows {
+    pub(crate) fn new(object: &'static str, format: Format) -> Self {
+        Self { object, format, text: String::new(), any: false }
+    }
+
+    pub(crate) fn push(&mut self, row: &Value) {
+        self.format.add_row(&mut self.text, self.object, !self.any, row);
+        self.any = true;
+    }
+
+    /// Those of a page of `all`, which is known as a whole; returns how many there are.
+    pub(super) fn push_page(&mut self, page: Page, all: impl IntoIterator<Item = Value>) -> usize {
+        let mut count = 0;
+        for row in all {
+            if count >= page.skip && count - page.skip < page.take {
+                self.push(&row);
+            }
+            count += 1;
         }
+        count
+    }
+
+    /// The answer. `count` is of the whole list; an empty list has none.
+    pub(crate) fn answer(self, rules: &Rules, count: usize) -> Body {
+        let told = self.any || (count > 0 && rules.count_past_end);
+        Body::Text(self.format.list(self.object, &self.text, told.then_some(count)))
     }
 }
 

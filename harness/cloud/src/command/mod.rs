@@ -26,20 +26,18 @@ use serde_json::{Value, json};
 pub(crate) use access::{Access, Caller};
 pub(crate) use account::finish_deletions;
 pub(crate) use argument::{Arguments, Binding, Parameter, Type};
-pub(crate) use list::{answer, page};
+pub(crate) use list::{Rows, page};
 
 use crate::{
     profile::{Release, Rules},
     server::{Cloud, Failure},
-    store::{
-        Entity,
-        select::{Found, Page},
-    },
+    store::{Entity, select::Page},
 };
 
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 pub(crate) type Refresh = Pin<Box<dyn Future<Output = ()> + Send>>;
-pub(crate) type Rows = fn(&Call, Page) -> Result<Found<Value>>;
+/// Adds the rows of a page; returns how many there are on all pages.
+pub(crate) type List = fn(&Call, Page, &mut Rows) -> Result<usize>;
 pub(crate) type Work = Pin<Box<dyn Future<Output = Result<Answer>> + Send>>;
 
 pub(crate) struct Command {
@@ -64,13 +62,13 @@ pub(crate) enum Action {
     /// A page of the objects of a kind that the parameters leave, in the list's order.
     List {
         object: &'static str,
-        rows: Rows,
+        rows: List,
     },
     /// A list for which routers are asked first.
     FreshList {
         object: &'static str,
         refresh: fn(Arc<Cloud>) -> Refresh,
-        rows: Rows,
+        rows: List,
     },
     /// Done while the caller waits.
     Now(fn(Call) -> Work),

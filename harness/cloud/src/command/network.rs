@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Action, Answer, Call, Command, Event, Parameter, Result, Type, account::add_owner, zone};
+use super::{Action, Answer, Call, Command, Event, Parameter, Result, Rows, Type, account::add_owner, zone};
 use crate::{
     profile::Release,
     rule,
@@ -13,11 +13,7 @@ use crate::{
         Failure,
         routers::{self, Presence},
     },
-    store::{
-        Entity, api_time, offering,
-        select::{Found, Page},
-        tier, vm, vpc,
-    },
+    store::{Entity, api_time, offering, select::Page, tier, vm, vpc},
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -203,7 +199,7 @@ async fn delete(call: Call) -> Result<Answer> {
     })
 }
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let arguments = &call.arguments;
     call.cloud.store.read(|db| {
         let wanted = tier::select()
@@ -214,7 +210,10 @@ fn list(call: &Call, page: Page) -> Result<Found<Value>> {
             .only_if(arguments.flag("forvpc").unwrap_or(true))
             .only_if(call.says("type", "Isolated") && call.says("traffictype", "Guest"))
             .mentions("name", call.keyword());
-        wanted.page(db, page, tier::read)?.try_map(|tier| view(call, db, &tier))
+        wanted.page(db, page, tier::read, |tier| {
+            rows.push(&view(call, db, &tier)?);
+            Ok(())
+        })
     })
 }
 
@@ -247,7 +246,7 @@ pub(super) fn view(call: &Call, db: &Connection, tier: &tier::Network) -> Result
     Ok(view)
 }
 
-fn list_addresses(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list_addresses(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let arguments = &call.arguments;
     call.cloud.store.read(|db| {
         let wanted = vpc::select_public()
@@ -258,7 +257,10 @@ fn list_addresses(call: &Call, page: Page) -> Result<Found<Value>> {
             .is("source_nat", arguments.flag("issourcenat"))
             .says("public_ip_address", arguments.text("ipaddress"))
             .says("state", arguments.text("state"));
-        wanted.page(db, page, vpc::read_public)?.try_map(|held| address_view(call, db, &held))
+        wanted.page(db, page, vpc::read_public, |held| {
+            rows.push(&address_view(call, db, &held)?);
+            Ok(())
+        })
     })
 }
 

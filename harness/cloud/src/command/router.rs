@@ -3,18 +3,14 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Access, Action, Answer, Call, Command, Event, Parameter, Result, Type, account::add_owner, no_vpc};
+use super::{Access, Action, Answer, Call, Command, Event, Parameter, Result, Rows, Type, account::add_owner, no_vpc};
 use crate::{
     profile::Release,
     server::{
         Failure,
         routers::{self, Then},
     },
-    store::{
-        Entity, api_time, offering, router,
-        select::{Found, Page},
-        tier, vpc,
-    },
+    store::{Entity, api_time, offering, router, select::Page, tier, vpc},
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -110,7 +106,7 @@ fn shown(call: &Call) -> Result<Answer> {
     call.cloud.store.transaction(|db| Ok(Answer::Object("router", view(call, db, &router)?)))
 }
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let arguments = &call.arguments;
     call.cloud.store.read(|db| {
         let of_network = match arguments.id("networkid") {
@@ -128,7 +124,10 @@ fn list(call: &Call, page: Page) -> Result<Found<Value>> {
             .says("r.state", arguments.text("state"))
             .only_if(arguments.flag("forvpc").unwrap_or(true))
             .mentions("r.name", call.keyword());
-        wanted.page(db, page, router::read)?.try_map(|router| view(call, db, &router))
+        wanted.page(db, page, router::read, |router| {
+            rows.push(&view(call, db, &router)?);
+            Ok(())
+        })
     })
 }
 

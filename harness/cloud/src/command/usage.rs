@@ -6,12 +6,12 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Access, Action, Answer, Call, Command, Parameter, Result, Type, account::add_owner};
+use super::{Access, Action, Answer, Call, Command, Parameter, Result, Rows, Type, account::add_owner};
 use crate::{
     server::{Failure, usage as counters},
     store::{
         Entity, account,
-        select::{Found, Page, Scope},
+        select::{Page, Scope},
         usage::{self, RECEIVED, SENT},
     },
 };
@@ -54,7 +54,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let arguments = &call.arguments;
     let (first, last) = (day(call, "startdate")?, day(call, "enddate")?);
     if first > last {
@@ -68,7 +68,10 @@ fn list(call: &Call, page: Page) -> Result<Found<Value>> {
             .is("k.kind", arguments.long("type"))
             .is("c.account_id", arguments.id("accountid"))
             .is("c.uuid", arguments.text("usageid").map(str::to_owned));
-        wanted.page(db, page, usage::read_record)?.try_map(|record| view(call, db, &record))
+        wanted.page(db, page, usage::read_record, |record| {
+            rows.push(&view(call, db, &record)?);
+            Ok(())
+        })
     })
 }
 

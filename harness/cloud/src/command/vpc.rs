@@ -3,7 +3,9 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{Action, Answer, Call, Command, Event, Kind, Parameter, Result, Type, account::add_owner, network, zone};
+use super::{
+    Action, Answer, Call, Command, Event, Kind, Parameter, Result, Rows, Type, account::add_owner, network, zone,
+};
 use crate::{
     profile::Release,
     rule,
@@ -12,11 +14,7 @@ use crate::{
         routers::{self, Presence},
         tunnels,
     },
-    store::{
-        Entity, connection, router,
-        select::{Found, Page},
-        tier, vm, vpc, vpn_gateway,
-    },
+    store::{Entity, connection, router, select::Page, tier, vm, vpc, vpn_gateway},
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -221,7 +219,7 @@ pub(super) async fn take_apart(cloud: &Cloud, id: i64) -> Result<()> {
     Ok(())
 }
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let arguments = &call.arguments;
     call.cloud.store.read(|db| {
         let wanted = vpc::select()
@@ -234,7 +232,10 @@ fn list(call: &Call, page: Page) -> Result<Found<Value>> {
             .says("display_text", arguments.text("displaytext"))
             .says("cidr", arguments.text("cidr"))
             .says("state", arguments.text("state"));
-        wanted.page(db, page, vpc::read)?.try_map(|vpc| view(call, db, &vpc))
+        wanted.page(db, page, vpc::read, |vpc| {
+            rows.push(&view(call, db, &vpc)?);
+            Ok(())
+        })
     })
 }
 

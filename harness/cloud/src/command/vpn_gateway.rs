@@ -4,15 +4,11 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Action, Answer, Call, Command, Event, Parameter, Result, Type, account::add_owner};
+use super::{Action, Answer, Call, Command, Event, Parameter, Result, Rows, Type, account::add_owner};
 use crate::{
     profile::{Release, fill},
     server::Failure,
-    store::{
-        Entity, connection,
-        select::{Found, Page},
-        vpc, vpn_gateway,
-    },
+    store::{Entity, connection, select::Page, vpc, vpn_gateway},
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -149,7 +145,7 @@ fn delete(call: &Call) -> Result<Answer> {
     })
 }
 
-fn list(call: &Call, page: Page) -> Result<Found<Value>> {
+fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let arguments = &call.arguments;
     call.cloud.store.read(|db| {
         let wanted = vpn_gateway::select()
@@ -157,7 +153,10 @@ fn list(call: &Call, page: Page) -> Result<Found<Value>> {
             .is("id", arguments.id("id"))
             .is("vpc_id", arguments.id("vpcid"))
             .is("display", arguments.flag("fordisplay"));
-        wanted.page(db, page, vpn_gateway::read)?.try_map(|gateway| view(call, db, &gateway))
+        wanted.page(db, page, vpn_gateway::read, |gateway| {
+            rows.push(&view(call, db, &gateway)?);
+            Ok(())
+        })
     })
 }
 

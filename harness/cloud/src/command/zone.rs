@@ -2,14 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Action, Call, Command, Parameter, Result, Type};
+use super::{Action, Call, Command, Parameter, Result, Rows, Type};
 use crate::{
     profile::Release,
     server::Failure,
-    store::{
-        Entity, offering,
-        select::{Found, Page},
-    },
+    store::{Entity, offering, select::Page},
 };
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -69,7 +66,7 @@ pub(super) fn services() -> Value {
     ])
 }
 
-fn zones(call: &Call, page: Page) -> Result<Found<Value>> {
+fn zones(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let zones = call.cloud.store.read(|db| Ok::<_, Failure>(offering::zones(db)?))?;
     let wanted = zones.into_iter().filter(|zone| call.is("id", zone.id) && call.says("name", &zone.name));
     let view = |zone: offering::Zone| {
@@ -82,10 +79,10 @@ fn zones(call: &Call, page: Page) -> Result<Found<Value>> {
             "localstorageenabled": false,
         })
     };
-    Ok(Found::of(wanted.map(view).collect(), page))
+    Ok(rows.push_page(page, wanted.map(view)))
 }
 
-fn vpc_offerings(call: &Call, page: Page) -> Result<Found<Value>> {
+fn vpc_offerings(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let offerings = call.cloud.store.read(|db| Ok::<_, Failure>(offering::vpc_offerings(db)?))?;
     let wanted = offerings.into_iter().filter(|o| {
         call.is("id", o.id)
@@ -104,10 +101,10 @@ fn vpc_offerings(call: &Call, page: Page) -> Result<Found<Value>> {
             "service": services(),
         })
     };
-    Ok(Found::of(wanted.map(view).collect(), page))
+    Ok(rows.push_page(page, wanted.map(view)))
 }
 
-fn network_offerings(call: &Call, page: Page) -> Result<Found<Value>> {
+fn network_offerings(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
     let offerings = call.cloud.store.read(|db| Ok::<_, Failure>(offering::network_offerings(db)?))?;
     let wanted = offerings.into_iter().filter(|o| {
         call.is("id", o.id)
@@ -136,7 +133,7 @@ fn network_offerings(call: &Call, page: Page) -> Result<Found<Value>> {
             "service": services(),
         })
     };
-    Ok(Found::of(wanted.map(view).collect(), page))
+    Ok(rows.push_page(page, wanted.map(view)))
 }
 
 impl Call {

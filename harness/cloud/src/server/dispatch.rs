@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{Cloud, Failure, Request, identity};
+use super::{Body, Cloud, Failure, Format, Request, identity};
 use crate::{
     Level, LogLine,
-    command::{Action, Answer, Arguments, Binding, Call, Command, Kind, Work, answer as listed, page},
+    command::{Action, Answer, Arguments, Binding, Call, Command, Kind, List, Rows, Work, page},
     profile::fill,
     store::{Entity, job, journal},
 };
 
 /// The answer's root element, and what is in it.
-pub(crate) async fn answer(cloud: &Arc<Cloud>, request: &Request) -> (String, Result<Value, Failure>) {
+pub(crate) async fn answer(cloud: &Arc<Cloud>, request: &Request, format: Format) -> (String, Result<Body, Failure>) {
     // An unknown command fails verification, whoever sent it.
     let Some(command) = request.get("command").and_then(|name| Command::find(cloud.rules.release, name)) else {
         return ("errorresponse".to_owned(), Err(Failure::unauthorized()));
@@ -36,24 +36,21 @@ pub(crate) async fn answer(cloud: &Arc<Cloud>, request: &Request) -> (String, Re
     let answer = match bound {
         Ok(arguments) => {
             let arguments = Arc::new(arguments);
-            carry_out(Call { cloud: cloud.clone(), command, arguments, caller }).await
+            carry_out(Call { cloud: cloud.clone(), command, arguments, caller }, format).await
         }
         Err(failure) => Err(failure),
     };
     (root, answer.map_err(|failure| if is_root { failure } else { failure.for_others() }))
 }
 
-async fn carry_out(call: Call) -> Result<Value, Failure> {
-    match call.command.action {
+async fn carry_out(call: Call, format: Format) -> Result<Body, Failure> {
+    let answer = match call.command.action {
         Action::Read(read) => read(&call).map(spoken),
-        Action::List { object, rows } => {
-            let found = rows(&call, page(&call)?)?;
-            Ok(listed(&call, object, found))
-        }
-        Action::FreshList { object, refresh, rows } => {
-            let page = page(&call)?;
+        Action::List { object, rows: list } => return listed(&call, object, format, list),
+        Action::FreshList { object, refresh, rows: list } => {
+            page(&call)?;
             refresh(call.cloud.clone()).await;
-            Ok(listed(&call, object, rows(&call, page)?))
+            return listed(&call, object, format, list);
         }
         Action::Now(work) => now(call, work).await,
         Action::Job(work) => submit(&call, None, work),
@@ -69,7 +66,14 @@ async fn carry_out(call: Call) -> Result<Value, Failure> {
                 submit(&call, Some((entity, id)), move |call| work(call, id))
             }
         },
-    }
+    };
+    answer.map(Body::Tree)
+}
+
+fn listed(call: &Call, object: &'static str, format: Format, list: List) -> Result<Body, Failure> {
+    let mut rows = Rows::new(object, format);
+    let count = list(call, page(call)?, &mut rows)?;
+    Ok(rows.answer(call.cloud.rules, count))
 }
 
 fn spoken(answer: Answer) -> Value {

@@ -15,7 +15,7 @@ use axum::{
 };
 use tokio::{net::TcpListener, sync::oneshot};
 
-use super::{Cloud, Request, dispatch, render::Format};
+use super::{Body, Cloud, Format, Request, dispatch};
 
 pub(crate) const PATH: &str = "/client/api";
 
@@ -32,7 +32,7 @@ pub(crate) async fn serve(listener: TcpListener, cloud: Arc<Cloud>, stopped: one
 async fn handle(State(cloud): State<Arc<Cloud>>, RawQuery(query): RawQuery, form: Bytes) -> Response {
     let request = Request::parse(&query.unwrap_or_default(), &String::from_utf8_lossy(&form));
     let format = Format::of(request.get("response"));
-    let (root, answer) = dispatch::answer(&cloud, &request).await;
+    let (root, answer) = dispatch::answer(&cloud, &request, format).await;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type(cloud.rules)));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -42,7 +42,10 @@ async fn handle(State(cloud): State<Arc<Cloud>>, RawQuery(query): RawQuery, form
             if let Ok(text) = HeaderValue::from_str(&failure.text) {
                 headers.insert("x-description", text);
             }
-            (StatusCode::from_u16(failure.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), failure.to_json())
+            (
+                StatusCode::from_u16(failure.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+                Body::Tree(failure.to_json()),
+            )
         }
     };
     (status, headers, format.render(cloud.rules, &root, &body)).into_response()

@@ -26,6 +26,7 @@ use tokio::{
 };
 
 pub(crate) use failure::Failure;
+pub(crate) use render::{Body, Format};
 pub(crate) use request::Request;
 use turn::Turns;
 
@@ -37,6 +38,9 @@ use crate::{
         account::{self, ADMIN},
     },
 };
+
+/// How long [`Service::check_connections`] waits for a router.
+const SWEEP: Duration = Config::ROUTER_CHECK_INTERVAL;
 
 /// How long [`Service::stop`] waits for a request that is still arriving.
 const LAST_REQUEST: Duration = Duration::from_secs(5);
@@ -95,6 +99,11 @@ impl Service {
     /// Where clients send their requests: `http://127.0.0.1:8080/client/api`.
     pub fn endpoint(&self) -> String {
         format!("http://{}{}", self.address, http::PATH)
+    }
+
+    /// Looks at every router now, as the monitor does in its interval.
+    pub async fn check_connections(&self) {
+        monitor::sweep(&self.cloud, SWEEP).await;
     }
 
     /// Ends jobs and monitor, answers the requests that have arrived, and closes the listener.

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::{Cloud, Failure, routers::Presence, tunnels, usage};
+use super::{
+    Cloud, Failure,
+    routers::{Presence, presence_of},
+    tunnels, usage,
+};
 use crate::{
     TunnelStatus,
     state::{State, Trigger},
@@ -29,15 +33,15 @@ pub(crate) async fn run(cloud: Arc<Cloud>, interval: Duration) {
 /// it is left to the next sweep.
 pub(crate) async fn sweep(cloud: &Cloud, patience: Duration) {
     // A store that cannot be read now may be readable the next time.
-    let Ok(vpcs) = cloud.store.read(|db| connection::monitored_vpcs(db)) else { return };
+    let Ok(vpcs) = cloud.store.read(connection::monitored_vpcs) else { return };
     join_all(vpcs.into_iter().map(|vpc| timeout(patience, check(cloud, vpc)))).await;
 }
 
 /// The turn keeps a job from being overtaken: what was seen before it must not be written after it.
 async fn check(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
     let _turn = cloud.turns.queue(vpc).come().await;
-    let connections = cloud.store.read(|db| connection::of_vpc(db, vpc))?;
-    let router = match super::routers::presence(cloud, vpc)? {
+    let (state, connections) = cloud.store.read(|db| connection::watched(db, vpc))?;
+    let router = match presence_of(cloud, vpc, state.as_deref()) {
         Presence::Running(router) => router,
         Presence::Absent => return Ok(()),
         // No alert: the router's own state says it all. This takes in what waits in Pending as well.

@@ -1,8 +1,17 @@
 //! Answers as they leave: JSON, or CloudStack's default, XML.
 
+use std::{borrow::Cow, fmt::Write};
+
 use serde_json::Value;
 
 use crate::profile::Rules;
+
+/// What the root element holds.
+pub(crate) enum Body {
+    Tree(Value),
+    /// Written already, in the format of the answer.
+    Text(String),
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -25,19 +34,51 @@ impl Format {
         }
     }
 
-    pub(crate) fn render(self, rules: &Rules, root: &str, body: &Value) -> String {
+    pub(crate) fn render(self, rules: &Rules, root: &str, body: &Body) -> String {
         match self {
-            // Put together by hand, so that a long list is not copied first.
-            Self::Json => format!("{{{}:{body}}}", Value::from(root)),
-            Self::Xml => {
-                let mut text = format!(
-                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?><{root} cloud-stack-version=\"{}\">",
-                    rules.version
-                );
-                content(&mut text, body);
-                text.push_str(&format!("</{root}>"));
-                text
+            Self::Json => format!("{{{}:{}}}", Value::from(root), self.inner(body)),
+            Self::Xml => format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><{root} cloud-stack-version=\"{}\">{}</{root}>",
+                rules.version,
+                self.inner(body)
+            ),
+        }
+    }
+
+    fn inner(self, body: &Body) -> Cow<'_, str> {
+        match (body, self) {
+            (Body::Text(text), _) => text.into(),
+            (Body::Tree(tree), Self::Json) => tree.to_string().into(),
+            (Body::Tree(tree), Self::Xml) => {
+                let mut text = String::new();
+                content(&mut text, tree);
+                text.into()
             }
+        }
+    }
+
+    /// Appends a row of a list.
+    pub(crate) fn add_row(self, rows: &mut String, object: &str, is_first: bool, row: &Value) {
+        match self {
+            Self::Json => {
+                if !is_first {
+                    rows.push(',');
+                }
+                // A string takes whatever is written to it.
+                let _ = write!(rows, "{row}");
+            }
+            Self::Xml => element(rows, object, row),
+        }
+    }
+
+    /// A list's answer around its rows; without a count there are no rows either.
+    pub(crate) fn list(self, object: &str, rows: &str, count: Option<usize>) -> String {
+        match (self, count) {
+            (Self::Json, None) => "{}".to_owned(),
+            (Self::Json, Some(count)) if rows.is_empty() => format!("{{\"count\":{count}}}"),
+            (Self::Json, Some(count)) => format!("{{\"count\":{count},\"{object}\":[{rows}]}}"),
+            (Self::Xml, None) => String::new(),
+            (Self::Xml, Some(count)) => format!("<count>{count}</count>{rows}"),
         }
     }
 }
@@ -89,10 +130,10 @@ mod tests {
         let rules = Profile::Spec2012.rules();
         let body = json!({ "count": 2, "zone": [{ "name": "a<b" }, { "name": "c", "up": true }], "uuidList": [] });
         assert_eq!(
-            Format::of(None).render(rules, "listzonesresponse", &body),
+            Format::of(None).render(rules, "listzonesresponse", &Body::Tree(body)),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><listzonesresponse cloud-stack-version=\"4.0.2\"><count>2</count>\
              <zone><name>a&lt;b</name></zone><zone><name>c</name><up>true</up></zone></listzonesresponse>"
         );
-        assert_eq!(Format::of(Some("JSON")).render(rules, "r", &json!({})), r#"{"r":{}}"#);
+        assert_eq!(Format::of(Some("JSON")).render(rules, "r", &Body::Tree(json!({}))), r#"{"r":{}}"#);
     }
 }

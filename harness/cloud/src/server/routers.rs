@@ -23,11 +23,16 @@ pub(crate) enum Presence {
 
 pub(crate) fn presence(cloud: &Cloud, vpc: i64) -> Result<Presence, Failure> {
     let known = cloud.store.read(|db| router::of_vpc(db, vpc))?;
-    Ok(match (known, cloud.router(vpc)) {
+    Ok(presence_of(cloud, vpc, known.as_ref().map(|router| router.state.as_str())))
+}
+
+/// Of a router whose state, if there is one, is known.
+pub(crate) fn presence_of(cloud: &Cloud, vpc: i64, state: Option<&str>) -> Presence {
+    match (state, cloud.router(vpc)) {
         (None, _) => Presence::Absent,
-        (Some(known), Some(handle)) if known.state == router::RUNNING => Presence::Running(handle),
+        (Some(router::RUNNING), Some(handle)) => Presence::Running(handle),
         (Some(_), _) => Presence::Down,
-    })
+    }
 }
 
 /// Gives a VPC the address that its router and its VPN gateway have, which it then keeps.

@@ -7,29 +7,37 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use super::{Cloud, Failure, routers::Presence};
-use crate::store::{connection, router, usage};
+use super::{
+    Cloud, Failure,
+    routers::{Presence, presence_of},
+};
+use crate::{
+    Router,
+    store::{connection, router, usage},
+};
 
 /// How long listUsageRecords waits for a router that is busy; its connections are then as they were.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads the counters of a VPC's connections. The caller holds the VPC's turn.
 pub(crate) async fn read(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
-    let Presence::Running(router) = super::routers::presence(cloud, vpc)? else { return Ok(()) };
-    let connections = cloud.store.read(|db| connection::of_vpc(db, vpc))?;
-    read_from(cloud, router.as_ref(), &connections).await
+    let (state, connections) = cloud.store.read(|db| connection::watched(db, vpc))?;
+    match presence_of(cloud, vpc, state.as_deref()) {
+        Presence::Running(router) => read_from(cloud, router.as_ref(), &connections).await,
+        Presence::Down | Presence::Absent => Ok(()),
+    }
 }
 
 /// As [`read`], of a router that runs.
 pub(crate) async fn read_from(
     cloud: &Cloud,
-    router: &dyn crate::Router,
-    connections: &[connection::Connection],
+    router: &dyn Router,
+    connections: &[connection::Watched],
 ) -> Result<(), Failure> {
     for connection in connections {
         // A router that cannot tell leaves the record as it is.
         let Ok(found) = router.usage(connection.tunnel).await else { continue };
-        if !cloud.store.read(|db| usage::is_known(db, connection.id, found))? {
+        if connection.counted != Some(found) {
             cloud.store.transaction(|db| usage::read(db, connection.id, found))?;
         }
     }
@@ -40,7 +48,7 @@ pub(crate) async fn read_from(
 pub(crate) async fn read_last(
     cloud: &Cloud,
     connection: &connection::Connection,
-    router: &dyn crate::Router,
+    router: &dyn Router,
 ) -> Result<(), Failure> {
     let found = router.usage(connection.tunnel).await;
     cloud.store.transaction(|db| {
@@ -53,7 +61,7 @@ pub(crate) async fn read_last(
 
 /// Reads every router that is not busy for long.
 pub(crate) async fn read_all(cloud: Arc<Cloud>) {
-    let Ok(vpcs) = cloud.store.read(|db| router::vpcs(db)) else { return };
+    let Ok(vpcs) = cloud.store.read(router::vpcs) else { return };
     let one = async |vpc: i64| {
         let _turn = cloud.turns.queue(vpc).come().await;
         let _ = read(&cloud, vpc).await;

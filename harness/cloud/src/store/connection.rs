@@ -4,8 +4,10 @@ use policy::PreSharedKey;
 use rusqlite::{Connection as Db, Row};
 use uuid::Uuid;
 
-use super::{Result, account::Owner, all, customer_gateway, execute, new_uuid, now, one, parsed, select::Select};
-use crate::{rule::host::Host, state::State};
+use super::{
+    Result, account::Owner, all, customer_gateway, execute, new_uuid, now, one, parsed, parsed_at, select::Select,
+};
+use crate::{Usage, rule::host::Host, state::State};
 
 pub(crate) struct Connection {
     pub id: i64,
@@ -20,15 +22,12 @@ pub(crate) struct Connection {
 }
 
 fn read(row: &Row<'_>) -> Result<Connection> {
-    let state: String = row.get("state")?;
     Ok(Connection {
         id: row.get("id")?,
         uuid: parsed(row, "uuid")?,
         vpn_gateway: row.get("vpn_gateway_id")?,
         customer_gateway: row.get("customer_gateway_id")?,
-        state: State::from_name(&state).ok_or_else(|| {
-            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, format!("state {state}").into())
-        })?,
+        state: parsed(row, "state")?,
         passive: row.get("passive")?,
         tunnel: parsed(row, "tunnel")?,
         owner: Owner { account: row.get("account_id")?, domain: row.get("domain_id")? },
@@ -82,17 +81,18 @@ pub(crate) struct Shown {
     pub owner: Owner,
 }
 
-/// Newest first. `c` is the connection, `g` its VPN gateway.
+/// Newest first. `c` is the connection.
 pub(crate) fn select() -> Select {
     Select::of(
         "c.uuid, g.uuid, k.uuid, c.state, c.passive, c.display, c.created, a.public_ip_address, c.account_id,
          c.domain_id, k.name, k.gateway_ip, k.guest_cidr_list, k.ipsec_psk, k.ike_policy, k.esp_policy, k.ike_lifetime,
          k.esp_lifetime, k.dpd, k.force_encap, k.ike_version, k.split_connections",
-        "s2s_vpn_connection AS c JOIN s2s_vpn_gateway AS g ON g.id = c.vpn_gateway_id",
+        "s2s_vpn_connection AS c",
         "c.id DESC",
     )
     .with(
-        "JOIN user_ip_address AS a ON a.id = g.addr_id JOIN s2s_customer_gateway AS k ON k.id = c.customer_gateway_id",
+        "JOIN s2s_vpn_gateway AS g ON g.id = c.vpn_gateway_id JOIN user_ip_address AS a ON a.id = g.addr_id
+         JOIN s2s_customer_gateway AS k ON k.id = c.customer_gateway_id",
     )
     .when("c.removed IS NULL")
 }
@@ -155,6 +155,38 @@ pub(crate) fn monitored_vpcs(db: &Db) -> Result<Vec<i64>> {
                    SELECT 1 FROM networks AS n
                    WHERE n.vpc_id = g.vpc_id AND n.state = 'Implemented' AND n.removed IS NULL)";
     all(db, sql, [], |row| row.get(0))
+}
+
+/// What of a connection the monitor has to know.
+pub(crate) struct Watched {
+    pub id: i64,
+    pub tunnel: Uuid,
+    pub state: State,
+    /// The last reading of its counter.
+    pub counted: Option<Usage>,
+}
+
+/// The connections of a VPC and, if it has one, the state of its router: in one query, since there may
+/// be thousands of VPCs in a sweep.
+pub(crate) fn watched(db: &Db, vpc: i64) -> Result<(Option<String>, Vec<Watched>)> {
+    let sql = "SELECT c.id, c.tunnel, c.state, n.sent, n.received, r.state FROM s2s_vpn_gateway AS g
+               JOIN s2s_vpn_connection AS c ON c.vpn_gateway_id = g.id
+               LEFT JOIN domain_router AS r ON r.vpc_id = g.vpc_id AND r.removed IS NULL
+               LEFT JOIN vpn_counter AS n ON n.connection_id = c.id
+               WHERE g.vpc_id = ?1 AND c.removed IS NULL ORDER BY c.id";
+    let rows = all(db, sql, [vpc], |row| {
+        let bytes = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::unsigned_abs));
+        let counted = bytes(3)?.zip(bytes(4)?);
+        let watched = Watched {
+            id: row.get(0)?,
+            tunnel: parsed_at(row, 1)?,
+            state: parsed_at(row, 2)?,
+            counted: counted.map(|(sent_bytes, received_bytes)| Usage { sent_bytes, received_bytes }),
+        };
+        Ok((row.get::<_, Option<String>>(5)?, watched))
+    })?;
+    let router = rows.first().and_then(|(router, _)| router.clone());
+    Ok((router, rows.into_iter().map(|(_, watched)| watched).collect()))
 }
 
 /// The VPC of a connection, removed or not.

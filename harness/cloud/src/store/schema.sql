@@ -137,12 +137,15 @@ CREATE INDEX s2s_vpn_gateway_vpc ON s2s_vpn_gateway (vpc_id);
 CREATE INDEX domain_router_vpc ON domain_router (vpc_id);
 CREATE INDEX user_vm_network ON user_vm (network_id);
 CREATE INDEX user_account ON user (account_id);
--- What lists count and filter.
-CREATE INDEX vpc_owner ON vpc (account_id, domain_id) WHERE removed IS NULL;
-CREATE INDEX networks_owner ON networks (account_id, domain_id) WHERE removed IS NULL;
-CREATE INDEX s2s_vpn_gateway_owner ON s2s_vpn_gateway (account_id, domain_id) WHERE removed IS NULL;
-CREATE INDEX s2s_customer_gateway_owner ON s2s_customer_gateway (account_id, domain_id) WHERE removed IS NULL;
-CREATE INDEX s2s_vpn_connection_owner ON s2s_vpn_connection (account_id, domain_id) WHERE removed IS NULL;
+-- What lists filter and count. `removed` is in them so that counting never touches the table, and it is
+-- last so that rows of an account come in the order of their ids.
+CREATE INDEX vpc_owner ON vpc (account_id, removed) WHERE removed IS NULL;
+CREATE INDEX networks_owner ON networks (account_id, removed) WHERE removed IS NULL;
+CREATE INDEX s2s_vpn_gateway_owner ON s2s_vpn_gateway (account_id, removed) WHERE removed IS NULL;
+CREATE INDEX s2s_customer_gateway_owner ON s2s_customer_gateway (account_id, removed) WHERE removed IS NULL;
+CREATE INDEX s2s_vpn_connection_owner ON s2s_vpn_connection (account_id, removed) WHERE removed IS NULL;
+CREATE INDEX async_job_account ON async_job (account_id);
+CREATE INDEX event_account ON event (account_id);
 CREATE INDEX s2s_customer_gateway_address ON s2s_customer_gateway (gateway_ip) WHERE removed IS NULL;
 CREATE INDEX s2s_customer_gateway_name ON s2s_customer_gateway (account_id, name COLLATE NOCASE)
     WHERE removed IS NULL;

@@ -15,23 +15,6 @@ impl Page {
     pub(crate) const ALL: Self = Self { skip: 0, take: usize::MAX };
 }
 
-/// One page, and how many rows there are on all pages.
-pub(crate) struct Found<T> {
-    pub count: usize,
-    pub rows: Vec<T>,
-}
-
-impl<T> Found<T> {
-    /// A page of what is known as a whole.
-    pub(crate) fn of(all: Vec<T>, page: Page) -> Self {
-        Self { count: all.len(), rows: all.into_iter().skip(page.skip).take(page.take).collect() }
-    }
-
-    pub(crate) fn try_map<U, E>(self, view: impl FnMut(T) -> Result<U, E>) -> Result<Found<U>, E> {
-        Ok(Found { count: self.count, rows: self.rows.into_iter().map(view).collect::<Result<_, _>>()? })
-    }
-}
-
 /// What of a list is shown.
 pub(crate) enum Scope {
     All,
@@ -79,6 +62,13 @@ impl Select {
 
     pub(crate) fn is(self, column: &str, wanted: Option<impl Into<Value>>) -> Self {
         self.compare(column, "= ?", wanted)
+    }
+
+    /// `condition` has one question mark, for what is wanted.
+    pub(crate) fn belongs(mut self, condition: &str, wanted: Option<i64>) -> Self {
+        let Some(wanted) = wanted else { return self };
+        self.values.push(wanted.into());
+        self.when(condition)
     }
 
     /// Text is compared as by CloudStack's database, which does not mind case.
@@ -130,7 +120,14 @@ impl Select {
         self.when(&format!("{column} {how}"))
     }
 
-    pub(crate) fn page<T>(self, db: &Connection, page: Page, read: fn(&Row<'_>) -> Result<T>) -> Result<Found<T>> {
+    /// Hands the rows of a page to `each`; returns how many there are on all pages.
+    pub(crate) fn page<T, E: From<rusqlite::Error>>(
+        self,
+        db: &Connection,
+        page: Page,
+        read: fn(&Row<'_>) -> Result<T>,
+        mut each: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<usize, E> {
         let Self { columns, from, joins, order, conditions, values } = self;
         let take = i64::try_from(page.take).unwrap_or(-1);
         let skip = i64::try_from(page.skip).unwrap_or(i64::MAX);
@@ -138,21 +135,27 @@ impl Select {
             "SELECT {columns} FROM {from} {joins} WHERE {conditions} ORDER BY {order} LIMIT ? OFFSET ?"
         ))?;
         let bound = values.iter().cloned().chain([take.into(), skip.into()]);
-        let rows: Vec<T> = sql.query_map(params_from_iter(bound), read)?.collect::<Result<_>>()?;
+        let mut found = 0;
+        for row in sql.query_map(params_from_iter(bound), read)? {
+            each(row?)?;
+            found += 1;
+        }
         // A page that is not full is the last, and tells how many there are.
-        let is_last = rows.len() < page.take && (page.skip == 0 || !rows.is_empty());
-        let count = if is_last {
-            page.skip + rows.len()
-        } else {
-            let mut sql = db.prepare_cached(&format!("SELECT count(*) FROM {from} WHERE {conditions}"))?;
-            let count: i64 = sql.query_row(params_from_iter(values), |row| row.get(0))?;
-            usize::try_from(count).unwrap_or_default()
-        };
-        Ok(Found { count, rows })
+        if found < page.take && (page.skip == 0 || found > 0) {
+            return Ok(page.skip + found);
+        }
+        let mut sql = db.prepare_cached(&format!("SELECT count(*) FROM {from} WHERE {conditions}"))?;
+        let count: i64 = sql.query_row(params_from_iter(values), |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
     }
 
     /// The only row.
     pub(crate) fn one<T>(self, db: &Connection, read: fn(&Row<'_>) -> Result<T>) -> Result<Option<T>> {
-        Ok(self.page(db, Page { skip: 0, take: 2 }, read)?.rows.pop())
+        let mut only = None;
+        self.page(db, Page { skip: 0, take: 2 }, read, |row| {
+            only = Some(row);
+            Ok::<_, rusqlite::Error>(())
+        })?;
+        Ok(only)
     }
 }

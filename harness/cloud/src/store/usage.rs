@@ -28,13 +28,6 @@ pub(crate) fn read(db: &Connection, connection: i64, usage: Usage) -> Result<()>
     )
 }
 
-/// Whether a counter was read before and has not moved since.
-pub(crate) fn is_known(db: &Connection, connection: i64, usage: Usage) -> Result<bool> {
-    let last = "SELECT sent, received FROM vpn_counter WHERE connection_id = ?1";
-    let last: Option<(i64, i64)> = one(db, last, [connection], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(last == Some((bytes(usage.sent_bytes), bytes(usage.received_bytes))))
-}
-
 fn bytes(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
