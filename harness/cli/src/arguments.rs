@@ -90,6 +90,9 @@ pub struct ServeArguments {
     /// Where routers are
     #[arg(long, value_enum, default_value_t = ServeWorld::Modelled)]
     pub world: ServeWorld,
+    /// Where the daemons' logs go, if there are daemons [default: target/serve/<time>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Seconds between two looks of the monitor at all routers; 0 turns it off
     #[arg(long, value_name = "SECONDS", default_value_t = Config::ROUTER_CHECK_INTERVAL.as_secs())]
     pub router_check_interval: u64,
@@ -99,6 +102,12 @@ pub struct ServeArguments {
 pub enum ServeWorld {
     /// Nowhere: the prediction answers for them; needs no privileges
     Modelled,
+    /// The guest if its kernel is there or can be made, else the host
+    Auto,
+    /// In a User Mode Linux guest, with real daemons
+    Guest,
+    /// In namespaces of this kernel, with real daemons
+    Host,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,8 +3,9 @@
 use std::{net::Ipv4Addr, pin::Pin, sync::Arc};
 
 use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use uuid::Uuid;
+pub use uuid::Uuid;
 
 pub type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = Result<T, RouterError>> + Send + 'a>>;
 
@@ -66,7 +67,7 @@ pub trait Router: Send + Sync + 'static {
     fn destroy(&self) -> Future<'_, ()>;
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouterPlan {
     /// The name given to createVPC.
     pub vpc: String,
@@ -75,7 +76,7 @@ pub struct RouterPlan {
 }
 
 /// A network of the VPC, named as in createNetwork; names are unique within a VPC.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tier {
     pub name: String,
     pub gateway: Ipv4Addr,
@@ -83,7 +84,7 @@ pub struct Tier {
 }
 
 /// All a router needs to know of a connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tunnel {
     /// Stays the same for as long as the connection exists. It, and not the peer, tells tunnels apart:
     /// two of one router may have the same peer.
@@ -107,7 +108,7 @@ pub struct Tunnel {
     pub split: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IkeVersion {
     /// Only version 1: all there was in 2012.
     #[default]
@@ -117,21 +118,21 @@ pub enum IkeVersion {
     Either,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TunnelStatus {
     Up,
     Down,
 }
 
 /// Bytes of inner IP packets, as the VPC sees them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// From the VPC to the customer.
     pub sent_bytes: u64,
     pub received_bytes: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum RouterError {
     #[error("the tunnel was not established: {0}")]
     NotEstablished(String),

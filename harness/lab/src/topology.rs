@@ -18,12 +18,13 @@ use std::{
     collections::BTreeMap,
     net::Ipv4Addr,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use cloud::router::RouterError;
 use ipnet::Ipv4Net;
 use policy::Daemon;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex as AsyncMutex;
 use wire::audit::Side;
 
@@ -34,6 +35,7 @@ pub use router::Deployment;
 use crate::{
     Error, Result,
     capture::Capture,
+    gateway::Tunnel,
     link::{self, End},
     machine::{FileTree, Machine},
     nft,
@@ -56,6 +58,17 @@ pub struct Plan {
     pub customers: Vec<CustomerPlan>,
     /// The file tree of each daemon that takes part.
     pub trees: Vec<(Daemon, PathBuf)>,
+    /// For a cloud of which nobody knows beforehand what it will ask for.
+    pub standing: Option<Standing>,
+}
+
+/// A laboratory that stands as long as its cloud does. Any VPC may come; a customer appears at an address of
+/// [`Lab::customer_addresses`] when a router calls there, and has been told what the router was told. Nothing is
+/// captured, since it would have no end.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Standing {
+    pub router: Daemon,
+    pub customer: Daemon,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +82,9 @@ pub struct Lab {
     plan: Plan,
     capture: AsyncMutex<Option<Capture>>,
     stations: Mutex<BTreeMap<String, Arc<Station>>>,
-    customers: BTreeMap<String, Customer>,
+    customers: Mutex<BTreeMap<String, Arc<Customer>>>,
+    /// Held while a customer is made ready: routers may call for the same one.
+    meeting: AsyncMutex<()>,
     sa_logs: AsyncMutex<Vec<SaLog>>,
     hardware: Mutex<u16>,
     /// What went wrong while the cloud was served: the cloud only tells that something did.
@@ -82,11 +97,15 @@ impl Lab {
     pub async fn build(plan: Plan) -> Result<Arc<Self>> {
         let internet = Machine::new("internet", None).await?;
         internet.sysctl("net/ipv4/ip_forward", "1").await?;
-        let capture = Capture::create(&plan.folder.join("capture.pcapng"))?;
-        let mut lab = Self {
-            capture: AsyncMutex::new(Some(capture)),
+        let capture = match plan.standing {
+            None => Some(Capture::create(&plan.folder.join("capture.pcapng"))?),
+            Some(_) => None,
+        };
+        let lab = Self {
+            capture: AsyncMutex::new(capture),
             stations: Mutex::default(),
-            customers: BTreeMap::new(),
+            customers: Mutex::default(),
+            meeting: AsyncMutex::default(),
             sa_logs: AsyncMutex::default(),
             hardware: Mutex::new(0),
             failures: Mutex::default(),
@@ -96,7 +115,7 @@ impl Lab {
         for (number, customer) in lab.plan.customers.clone().into_iter().enumerate() {
             let name = customer.name.clone();
             let customer = Customer::build(&lab, customer, link_address(CUSTOMERS, number)?).await?;
-            lab.customers.insert(name, customer);
+            lab.known_customers().insert(name, Arc::new(customer));
         }
         Ok(Arc::new(lab))
     }
@@ -106,8 +125,54 @@ impl Lab {
         (0..LINKS).filter_map(|number| link_address(ROUTERS, number).ok()).collect()
     }
 
-    pub fn customer(&self, name: &str) -> Result<&Customer> {
-        self.customers.get(name).ok_or_else(|| Error::Address(format!("there is no customer `{name}`")))
+    /// The addresses at which customers of a [`Standing`] laboratory answer.
+    pub fn customer_addresses(&self) -> Vec<Ipv4Addr> {
+        (0..LINKS).filter_map(|number| link_address(CUSTOMERS, number).ok()).collect()
+    }
+
+    pub fn customer(&self, name: &str) -> Result<Arc<Customer>> {
+        let known = self.known_customers().get(name).cloned();
+        known.ok_or_else(|| Error::Address(format!("there is no customer `{name}`")))
+    }
+
+    fn known_customers(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Customer>>> {
+        self.customers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the customer at the far end of a router's tunnel ready for it, in a [`Standing`] laboratory.
+    async fn meet(&self, tunnel: &Tunnel) -> Result<()> {
+        let number = self.customer_addresses().iter().position(|address| *address == tunnel.peer);
+        let (Some(Standing { customer: daemon, .. }), Some(number)) = (self.plan.standing, number) else {
+            return Ok(());
+        };
+        let name = format!("c{number}");
+        let _meeting = self.meeting.lock().await;
+        let known = self.known_customers().get(&name).filter(|known| known.has(&tunnel.peer_nets)).cloned();
+        let customer = match known {
+            Some(known) => known,
+            None => {
+                // Its machine has to be gone before another takes its place.
+                drop(self.known_customers().remove(&name));
+                let plan = CustomerPlan { name: name.clone(), daemon, subnets: tunnel.peer_nets.clone() };
+                let built = Arc::new(Customer::build(self, plan, tunnel.peer).await?);
+                self.known_customers().insert(name, Arc::clone(&built));
+                built
+            }
+        };
+        customer.configure(tunnel.seen_from_the_peer()).await
+    }
+
+    /// The customer need not wait for a tunnel that the router has forgotten.
+    async fn part(&self, tunnel: &Tunnel) -> Result<()> {
+        if self.plan.standing.is_none() {
+            return Ok(());
+        }
+        let _meeting = self.meeting.lock().await;
+        let there = self.known_customers().values().find(|known| known.address() == tunnel.peer).cloned();
+        match there {
+            Some(customer) => customer.forget(&tunnel.name).await,
+            None => Ok(()),
+        }
     }
 
     pub fn station(&self, name: &str) -> Result<Arc<Station>> {

@@ -11,6 +11,7 @@ mod message;
 mod observation;
 mod plan;
 mod schedule;
+mod site;
 mod work;
 
 pub mod record;
@@ -18,6 +19,7 @@ pub mod record;
 pub use error::Error;
 pub use plan::plan;
 pub use schedule::{Progress, Run, images, run};
+pub use site::{Site, SitePlan};
 pub use work::worker;
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;

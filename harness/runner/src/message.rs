@@ -6,7 +6,17 @@ use policy::Daemon;
 use scenario::Cell;
 use serde::{Deserialize, Serialize};
 
-/// To the worker: run this cell.
+use crate::site::SiteJob;
+
+/// To the worker.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Order {
+    Cell(Box<Job>),
+    Site(SiteJob),
+}
+
+/// Run this cell.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub cell: Cell,

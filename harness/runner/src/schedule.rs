@@ -11,7 +11,7 @@ use std::{
 
 use lab::{
     image::{Image, Name},
-    world::{Said, Worker, World, inside::Place},
+    world::{Clock, Said, Worker, World, inside::Place},
 };
 use policy::{Daemon, Group, Proposal};
 use scenario::Cell;
@@ -20,7 +20,7 @@ use wire::{audit, pcapng};
 use crate::{
     Error, Result, drive,
     judge::{self, Evidence},
-    message::{Job, News},
+    message::{Job, News, Order},
     observation::{self, Observation},
     record::{self, CellRecord, ImageRecord, Laboratory, Record, Verdict},
 };
@@ -166,10 +166,10 @@ impl Hand<'_> {
             Some(worker) => worker,
             None => {
                 let place = Place { writable: self.out.to_owned() };
-                Worker::start(&self.run.world, &self.run.program, &place)?
+                Worker::start(&self.run.world, Clock::Virtual, &self.run.program, &place)?
             }
         };
-        worker.send(&job)?;
+        worker.send(&Order::Cell(Box::new(job)))?;
         let mut doing = "take the cell".to_owned();
         loop {
             match worker.receive::<News>(PATIENCE) {

@@ -82,7 +82,7 @@ fn print_json(record: &Record) -> Result<(), Failure> {
 }
 
 /// A folder of this name and the time that is not there yet.
-fn fresh(parent: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn fresh(parent: &Path) -> Result<PathBuf, Failure> {
     std::fs::create_dir_all(parent)
         .map_err(|e| Failure::Laboratory(format!("{}: {e}; name a folder with --out", parent.display())))?;
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();

@@ -40,6 +40,17 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
+    /// The same connection, as the other end sees it.
+    pub(crate) fn seen_from_the_peer(&self) -> Self {
+        Self {
+            local: self.peer,
+            peer: self.local,
+            local_nets: self.peer_nets.clone(),
+            peer_nets: self.local_nets.clone(),
+            ..self.clone()
+        }
+    }
+
     /// IKEv1 negotiates one pair of networks at a time (RFC 2409 section 5.5).
     pub fn pairs(&self) -> impl Iterator<Item = (Ipv4Net, Ipv4Net)> + '_ {
         self.local_nets.iter().flat_map(|&local| self.peer_nets.iter().map(move |&peer| (local, peer)))

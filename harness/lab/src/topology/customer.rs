@@ -2,6 +2,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
+use ipnet::Ipv4Net;
 use tokio::sync::Mutex;
 use wire::audit::Side;
 
@@ -44,6 +45,18 @@ impl Customer {
         self.gateway.apply(&tunnel).await?;
         tunnels.retain(|known| known.name != tunnel.name);
         tunnels.push(tunnel);
+        self.exempt(&tunnels).await
+    }
+
+    /// Whether there is a host in each of these networks.
+    pub(super) fn has(&self, subnets: &[Ipv4Net]) -> bool {
+        subnets.iter().all(|subnet| self.plan.subnets.contains(subnet))
+    }
+
+    pub(super) async fn forget(&self, tunnel: &str) -> Result<()> {
+        let mut tunnels = self.tunnels.lock().await;
+        let Some(at) = tunnels.iter().position(|known| known.name == tunnel) else { return Ok(()) };
+        self.gateway.terminate(&tunnels.remove(at)).await?;
         self.exempt(&tunnels).await
     }
 

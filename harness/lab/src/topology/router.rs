@@ -61,7 +61,8 @@ struct Carried {
 
 impl VirtualRouter {
     async fn build(lab: Arc<Lab>, plan: RouterPlan) -> Result<Self> {
-        let daemon = lab.plan.routers.get(&plan.vpc).copied().ok_or_else(|| {
+        let planned = lab.plan.routers.get(&plan.vpc).copied();
+        let daemon = planned.or(lab.plan.standing.map(|standing| standing.router)).ok_or_else(|| {
             let known: Vec<_> = lab.plan.routers.keys().map(String::as_str).collect();
             Error::Address(format!("no router is planned for the VPC `{}`, only for {}", plan.vpc, known.join(", ")))
         })?;
@@ -142,6 +143,7 @@ impl VirtualRouter {
         let carried = Carried { tunnel: tunnel.clone(), since_ns: now_ns() };
         self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).insert(wanted.connection, carried);
         self.exempt().await?;
+        self.lab.meet(&tunnel).await?;
         gateway.apply(&tunnel).await?;
         if wanted.passive {
             return Ok(Ok(()));
@@ -209,6 +211,7 @@ impl VirtualRouter {
     async fn forget(&self, connection: Uuid) -> Result<()> {
         let Some(tunnel) = self.tunnel(connection) else { return Ok(()) };
         self.take_down(self.gateway().await?.as_ref(), &tunnel).await?;
+        self.lab.part(&tunnel).await?;
         self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection);
         self.exempt().await
     }

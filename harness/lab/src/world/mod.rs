@@ -19,7 +19,7 @@ mod worker;
 use std::fmt;
 
 pub use choose::{Choice, Kind, choose, guest, host};
-pub use worker::{Said, Worker};
+pub use worker::{Clock, Line, Said, Worker};
 
 use crate::image::Image;
 

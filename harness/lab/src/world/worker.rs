@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -32,9 +32,38 @@ const END: Duration = Duration::from_secs(5);
 /// The kernel kills a worker of the host world when the *thread* that started it ends, so that thread has to stay.
 pub struct Worker {
     child: Child,
-    input: Option<ChildStdin>,
+    input: Line,
     lines: mpsc::Receiver<String>,
     errors: Arc<Mutex<VecDeque<String>>>,
+}
+
+/// The way to a worker. Clones share it, and may be used while somebody waits for the worker's messages.
+#[derive(Clone)]
+pub struct Line(Arc<Mutex<Option<ChildStdin>>>);
+
+impl Line {
+    pub fn send(&self, message: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(message)?;
+        line.push(b'\n');
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(input) => input.write_all(&line).and_then(|()| input.flush()),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// A worker that will hear no more ends by itself, and in order.
+    pub fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// How time passes for a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// As the world has it: in a guest, a wait costs nothing.
+    Virtual,
+    /// By the clock on the wall, in every world.
+    Wall,
 }
 
 /// What came of waiting for a worker.
@@ -48,7 +77,7 @@ pub enum Said<T> {
 }
 
 impl Worker {
-    pub fn start(world: &World, program: &Path, place: &Place) -> Result<Self> {
+    pub fn start(world: &World, clock: Clock, program: &Path, place: &Place) -> Result<Self> {
         if place.writable.starts_with(WORKPLACE) {
             let folder = place.writable.display();
             return Err(Error::World(format!(
@@ -61,7 +90,7 @@ impl Worker {
             return Err(Error::World(format!("the path {path:?} has a blank in it: a guest needs one without")));
         }
         Self::launch(match world {
-            World::Guest(image) => guest::command(&image.kernel(), program, place),
+            World::Guest(image) => guest::command(&image.kernel(), clock, program, place),
             World::Host => host::command(program, Inside::Host, place),
         })
     }
@@ -72,7 +101,7 @@ impl Worker {
         let mut child = command.spawn().map_err(Error::file(name))?;
         let (sender, lines) = mpsc::channel();
         let errors = Arc::new(Mutex::new(VecDeque::new()));
-        let input = child.stdin.take();
+        let input = Line(Arc::new(Mutex::new(child.stdin.take())));
         if let (Some(output), Some(error)) = (child.stdout.take(), child.stderr.take()) {
             thread::spawn(move || each_line(output, |line| sender.send(line).is_ok()));
             let errors = Arc::clone(&errors);
@@ -92,13 +121,11 @@ impl Worker {
     }
 
     pub fn send(&mut self, message: &impl Serialize) -> Result<()> {
-        let mut line = serde_json::to_vec(message).map_err(|e| Error::World(e.to_string()))?;
-        line.push(b'\n');
-        let sent = match &mut self.input {
-            Some(input) => input.write_all(&line).and_then(|()| input.flush()),
-            None => Err(std::io::ErrorKind::BrokenPipe.into()),
-        };
-        sent.map_err(|e| self.ended(&format!("it does not listen: {e}")))
+        self.input.send(message).map_err(|e| self.ended(&format!("it does not listen: {e}")))
+    }
+
+    pub fn line(&self) -> Line {
+        self.input.clone()
     }
 
     /// The next message. Lines that are none, such as a kernel's last words, are kept for [`Worker::ended`].
@@ -130,8 +157,7 @@ impl Worker {
 
     /// Ends it and everything in it.
     pub fn kill(&mut self) {
-        // Without input it ends by itself, and in order.
-        drop(self.input.take());
+        self.input.close();
         let deadline = Instant::now() + END;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(2));

@@ -134,6 +134,7 @@ fn plan(job: &Job) -> Plan {
             })
             .collect(),
         trees: job.trees.clone(),
+        standing: None,
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 
 use lab::{
     image::{Store, default_root},
-    world::{self, Said, Worker, World, inside},
+    world::{self, Clock, Said, Worker, World, inside},
 };
 use libtest_mimic::Completion;
 use runner::record::Verdict;
@@ -49,7 +49,7 @@ pub fn proves_cells(who: Who) -> Outcome {
     let first = out.join(FIRST);
     symlink(program(), &first)?;
     let place = inside::Place { writable: out.clone() };
-    let mut guest = Worker::start(&World::Guest(made.kernel), &first, &place)?;
+    let mut guest = Worker::start(&World::Guest(made.kernel), Clock::Virtual, &first, &place)?;
     guest.send(&(who == Who::Root, made.store.root(), &out))?;
     let told: Result<Told, String> = match guest.receive(Duration::from_secs(120)) {
         Said::Message(told) => told,

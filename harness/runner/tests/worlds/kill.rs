@@ -13,7 +13,7 @@ use std::{
 
 use lab::{
     image::{Store, default_root},
-    world::{Worker, World, inside},
+    world::{Clock, Worker, World, inside},
 };
 use libtest_mimic::Completion;
 
@@ -36,7 +36,7 @@ pub fn in_the_guest_world() -> Outcome {
 
 /// Needs no ESP: what runs is killed, whether it would have been proven or not.
 pub fn in_the_host_world() -> Outcome {
-    match Worker::start(&World::Host, &program(), &inside::Place { writable: folder("kill-try") }) {
+    match Worker::start(&World::Host, Clock::Wall, &program(), &inside::Place { writable: folder("kill-try") }) {
         Ok(_) => leaves_nothing("host"),
         Err(e) => Ok(Completion::ignored_with(e)),
     }

@@ -8,6 +8,7 @@ extern crate tunnelproof_runner as runner;
 
 mod host;
 mod kill;
+mod standing;
 
 use std::{
     env, fs,
@@ -42,6 +43,9 @@ fn main() {
         Trial::ignorable_test("the_host_world_is_or_says_why_not", host::is_or_says_why_not),
         Trial::ignorable_test("nothing_survives_a_killed_run_in_the_guest_world", kill::in_the_guest_world),
         Trial::ignorable_test("nothing_survives_a_killed_run_in_the_host_world", kill::in_the_host_world),
+        Trial::ignorable_test("a_standing_laboratory_connects_where_a_customer_answers", || {
+            standing::connects_where_a_customer_answers()
+        }),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit()
 }
