@@ -33,6 +33,9 @@ pub(super) fn parameter(name: &str) -> &'static str {
         "networkid" | "networkids" | "network" => "the tier",
         "cidr" => "network of the VPC or tier, such as 10.10.0.0/16",
         "networkdomain" => "DNS domain of the network",
+        "startvm" => "leave it Stopped if false",
+        "cpunumber" | "cpuspeed" | "memory" => "size of the guest, in processors, MHz and MB",
+        "format" | "hypervisor" | "ostypename" => "of the template",
         "start" => "deploy the virtual router at once, and not with the first tier",
         "cleanup" => "deploy the virtual router anew",
         "forced" => "accepted and not used",
@@ -83,7 +86,8 @@ pub(super) fn kind(name: &str) -> &'static str {
         "dpd" | "passive" | "forceencap" | "splitconnections" | "fordisplay" | "success" | "issourcenat"
         | "isasync" | "isdefault" | "forvpc" | "restartrequired" | "isredundantrouter" | "isready" => "boolean",
         "ikelifetime" | "esplifetime" => "long",
-        "jobstatus" | "jobresultcode" | "usagetype" | "usagetypeid" | "accounttype" => "integer",
+        "cpunumber" | "cpuspeed" | "memory" | "jobstatus" | "jobresultcode" | "usagetype" | "usagetypeid"
+        | "accounttype" => "integer",
         "created" | "sent" | "completed" | "startdate" | "enddate" => "date",
         "network" | "nic" | "service" | "user" | "params" | "response" => "list",
         _ => "string",
@@ -235,7 +239,8 @@ pub(super) fn response(command: &Command) -> &'static [&'static str] {
             "forvpc",
             "service",
         ],
-        "serviceoffering" | "template" => &["id", "name", "displaytext", "isready"],
+        "serviceoffering" => &["id", "name", "displaytext", "cpunumber", "cpuspeed", "memory"],
+        "template" => &["id", "name", "displaytext", "isready", "format", "hypervisor", "ostypename"],
         "account" => &["id", "name", "accounttype", "domainid", "domain", "state", "isdefault", "user"],
         "user" => &[
             "id",

@@ -29,6 +29,7 @@ pub(super) const COMMANDS: &[Command] = &[
             Parameter::required("networkids", Type::Ids(Entity::Network)),
             Parameter::optional("name", Type::Text),
             Parameter::optional("displayname", Type::Text),
+            Parameter::optional("startvm", Type::Bool),
             Parameter::optional("account", Type::Text).field("accountName"),
             Parameter::optional("domainid", Type::Id(Entity::Domain)),
             Parameter::optional("projectid", Type::Project),
@@ -76,7 +77,10 @@ pub(super) const COMMANDS: &[Command] = &[
         ],
         action: Action::List {
             object: "serviceoffering",
-            rows: |call, page, rows| named(call, page, rows, |db| Ok(offering::service_offerings(db)?)),
+            rows: |call, page, rows| {
+                let size = json!({ "cpunumber": 1, "cpuspeed": 500, "memory": 512 });
+                named(call, page, rows, &size, |db| Ok(offering::service_offerings(db)?))
+            },
         },
         ..Command::BASE
     },
@@ -92,20 +96,33 @@ pub(super) const COMMANDS: &[Command] = &[
         ],
         action: Action::List {
             object: "template",
-            rows: |call, page, rows| named(call, page, rows, |db| Ok(offering::templates(db)?)),
+            rows: |call, page, rows| {
+                let image = json!({
+                    "isready": true, "format": "QCOW2", "hypervisor": "KVM", "ostypename": "Other Linux (64-bit)",
+                });
+                named(call, page, rows, &image, |db| Ok(offering::templates(db)?))
+            },
         },
         ..Command::BASE
     },
 ];
 
-fn named(call: &Call, page: Page, rows: &mut Rows, list: fn(&Connection) -> Result<Vec<Named>>) -> Result<usize> {
+/// Rows that have names, and what all of them have besides.
+fn named(
+    call: &Call,
+    page: Page,
+    rows: &mut Rows,
+    fields: &Value,
+    list: fn(&Connection) -> Result<Vec<Named>>,
+) -> Result<usize> {
     let wanted =
         call.cloud.store.read(list)?.into_iter().filter(|row| call.is("id", row.id) && call.says("name", &row.name));
     let view = |row: Named| {
-        json!({
-            "id": row.uuid.to_string(), "name": row.name, "displaytext": row.display_text, "isready": true,
-            "cpunumber": 1, "cpuspeed": 500, "memory": 512,
-        })
+        let mut view = fields.clone();
+        view["id"] = json!(row.uuid.to_string());
+        view["name"] = json!(row.name);
+        view["displaytext"] = json!(row.display_text);
+        view
     };
     Ok(rows.push_page(page, wanted.map(view)))
 }
@@ -144,7 +161,8 @@ fn free_address(db: &Connection, tier: &tier::Network) -> Result<Option<Ipv4Addr
 
 fn start(call: &Call, id: i64) -> Result<Answer> {
     call.cloud.store.transaction(|db| {
-        vm::set_state(db, id, "Running")?;
+        let state = if call.arguments.flag("startvm") == Some(false) { "Stopped" } else { "Running" };
+        vm::set_state(db, id, state)?;
         let guest = vm::find(db, id)?.ok_or_else(|| Failure::internal("Failed to deploy the guest"))?;
         Ok(Answer::Object("virtualmachine", view(call, db, &guest)?))
     })

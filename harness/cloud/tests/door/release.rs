@@ -241,6 +241,7 @@ async fn what_listapis_promises_is_there() {
             ("listZones", "zone"),
             ("listVPCOfferings", "vpcoffering"),
             ("listNetworkOfferings", "networkoffering"),
+            ("listServiceOfferings", "serviceoffering"),
             ("listAccounts", "account"),
             ("listUsers", "user"),
             ("listEvents", "event"),
