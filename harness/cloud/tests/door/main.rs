@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod clients;
 mod errors;
 mod fabric;
 mod kill;
