@@ -32,6 +32,11 @@ impl Failure {
         Self { code: 401, exception: None, text: text.to_owned() }
     }
 
+    /// What a servlet container refuses before CloudStack hears of it.
+    pub(crate) fn http(status: hyper::StatusCode, text: impl Into<String>) -> Self {
+        Self { code: status.as_u16(), exception: None, text: text.into() }
+    }
+
     /// CloudRuntimeException, and everything CloudStack did not expect.
     pub(crate) fn internal(text: impl Into<String>) -> Self {
         Self::new(530, 4250, text)

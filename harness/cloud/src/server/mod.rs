@@ -1,9 +1,11 @@
 //! The service: a listener, the tasks behind it, and what they share.
 
 mod dispatch;
+mod door;
 mod failure;
 mod http;
 mod identity;
+mod limit;
 pub(crate) mod monitor;
 mod render;
 mod request;
@@ -11,6 +13,7 @@ pub(crate) mod routers;
 pub(crate) mod tunnels;
 mod turn;
 pub(crate) mod usage;
+mod wire;
 
 use std::{
     collections::HashMap,
@@ -87,7 +90,7 @@ impl Service {
         crate::command::finish_deletions(&cloud);
         cloud.spawn(monitor::run(cloud.clone(), config.router_check_interval));
         let (shutdown, stopped) = oneshot::channel();
-        let server = tokio::spawn(http::serve(listener, cloud.clone(), stopped));
+        let server = tokio::spawn(door::serve(listener, cloud.clone(), stopped));
         Ok(Self { cloud, address, credentials, shutdown: Some(shutdown), server })
     }
 

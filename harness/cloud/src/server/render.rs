@@ -113,6 +113,12 @@ fn escape(text: &mut String, value: &str) {
             '<' => text.push_str("&lt;"),
             '>' => text.push_str("&gt;"),
             '"' => text.push_str("&quot;"),
+            // A reader would make a line end of it.
+            '\r' => text.push_str("&#13;"),
+            // There is no way to write these in XML 1.0.
+            '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
             _ => text.push(c),
         }
     }
@@ -133,6 +139,11 @@ mod tests {
             Format::of(None).render(rules, "listzonesresponse", &Body::Tree(body)),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?><listzonesresponse cloud-stack-version=\"4.0.2\"><count>2</count>\
              <zone><name>a&lt;b</name></zone><zone><name>c</name><up>true</up></zone></listzonesresponse>"
+        );
+        assert_eq!(
+            Format::of(None).render(rules, "r", &Body::Tree(json!({ "a": "\0\u{ffff}\u{1b}\r\n\"&" }))),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><r cloud-stack-version=\"4.0.2\"><a>\u{fffd}\u{fffd}\u{fffd}&#13;\n\
+             &quot;&amp;</a></r>"
         );
         assert_eq!(Format::of(Some("JSON")).render(rules, "r", &Body::Tree(json!({}))), r#"{"r":{}}"#);
     }

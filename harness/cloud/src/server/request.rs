@@ -1,23 +1,31 @@
 //! Requests as they arrive: a query string, a form, or both.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
+use hyper::StatusCode;
 use percent_encoding::percent_decode_str;
+
+use super::{Failure, limit};
 
 /// The decoded parameters, named as they were sent. Of one that is repeated, the first counts.
 pub(crate) struct Request(Vec<(String, String)>);
 
 impl Request {
-    pub(crate) fn parse(query: &str, form: &str) -> Self {
-        let mut parameters: Vec<(String, String)> = Vec::new();
-        for pair in [query, form].into_iter().flat_map(|part| part.split('&')).filter(|pair| !pair.is_empty()) {
+    pub(crate) fn parse(query: &str, form: &str) -> Result<Self, Failure> {
+        let pairs = || [query, form].into_iter().flat_map(|part| part.split('&')).filter(|pair| !pair.is_empty());
+        if pairs().nth(limit::PARAMETERS).is_some() {
+            let text = format!("a request has {} parameters at most", limit::PARAMETERS);
+            return Err(Failure::http(StatusCode::BAD_REQUEST, text));
+        }
+        let (mut parameters, mut known) = (Vec::new(), HashSet::new());
+        for pair in pairs() {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name);
-            if !parameters.iter().any(|(known, _)| *known == name) {
+            if known.insert(name.clone()) {
                 parameters.push((name, decode(value)));
             }
         }
-        Self(parameters)
+        Ok(Self(parameters))
     }
 
     /// Names are not case-sensitive.
@@ -38,16 +46,22 @@ impl fmt::Debug for Request {
 }
 
 fn decode(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+    if text.contains('+') {
+        percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+    } else {
+        percent_decode_str(text).decode_utf8_lossy().into_owned()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
     fn query_and_form_are_one() {
-        let request = Request::parse("command=listZones&a=1+2%2B3", "b=%C3%BC&a=later&flag&=&");
+        let request = Request::parse("command=listZones&a=1+2%2B3", "b=%C3%BC&a=later&flag&=&").unwrap();
         assert_eq!(request.get("COMMAND"), Some("listZones"));
         assert_eq!(request.get("a"), Some("1 2+3"));
         assert_eq!(request.get("b"), Some("ü"));
@@ -57,12 +71,13 @@ mod tests {
 
     #[test]
     fn what_is_not_an_escape_is_itself() {
-        assert_eq!(Request::parse("a=100%&b=%zz&c=%ff", "").get("a"), Some("100%"));
+        let request = Request::parse("a=100%&b=%zz&c=%ff", "").unwrap();
+        assert_eq!([request.get("a"), request.get("b"), request.get("c")], [Some("100%"), Some("%zz"), Some("\u{fffd}")]);
     }
 
     #[test]
     fn values_are_not_printed() {
-        let printed = format!("{:?}", Request::parse("ipsecpsk=secret", ""));
+        let printed = format!("{:?}", Request::parse("ipsecpsk=secret", "").unwrap());
         assert_eq!(printed, r#"["ipsecpsk"]"#);
     }
 }
