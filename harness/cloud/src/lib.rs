@@ -19,6 +19,9 @@ mod client;
 mod command;
 mod config;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod log;
 mod modelled;
 mod profile;

@@ -16,6 +16,9 @@ use crate::{
 /// The longest text a parameter may hold, in characters.
 const MAX_LENGTH: usize = 255;
 
+/// So many ids a parameter may hold; each is looked up.
+const MAX_IDS: usize = 100;
+
 #[derive(Clone, Copy)]
 pub(crate) struct Parameter {
     pub name: &'static str,
@@ -301,6 +304,9 @@ fn value(binding: &Binding<'_>, parameter: &Parameter, text: &str) -> Result<Opt
             Bound::Long(text.parse().map_err(wrong)?)
         }
         Type::Id(entity) => Bound::Id(resolve(entity, text)?),
+        Type::Ids(_) if text.split(',').nth(MAX_IDS).is_some() => {
+            return Err(Failure::parameter(format!("{}. More than {MAX_IDS} values for parameter {name}", refused())));
+        }
         Type::Ids(entity) => Bound::Ids(text.split(',').map(|text| resolve(entity, text)).collect::<Result<_>>()?),
         Type::Project if text == "-1" => return Ok(None),
         Type::Project => return Err(unknown(text)),

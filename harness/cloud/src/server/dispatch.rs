@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Body, Cloud, Failure, Format, Request, identity};
 use crate::{
     Level, LogLine,
-    command::{Action, Answer, Arguments, Binding, Call, Command, Kind, List, Rows, Work, page},
+    command::{Action, Answer, Arguments, Binding, Call, Caller, Command, Kind, List, Rows, Work, page},
     profile::fill,
     store::{Entity, job, journal},
 };
@@ -25,9 +25,20 @@ pub(crate) async fn answer(cloud: &Arc<Cloud>, request: &Request, format: Format
     let Some(caller) = identity::caller(cloud, request) else {
         return (root, Err(Failure::unauthorized()));
     };
+    (root, answer_to(cloud, command, caller, request, format).await)
+}
+
+/// What somebody who is known is answered.
+pub(crate) async fn answer_to(
+    cloud: &Arc<Cloud>,
+    command: &'static Command,
+    caller: Caller,
+    request: &Request,
+    format: Format,
+) -> Result<Body, Failure> {
     if !command.access.allows(caller.role) {
         let text = fill(cloud.rules.texts.command_not_available, &[&command.name]);
-        return (root, Err(Failure::unavailable_command(text)));
+        return Err(Failure::unavailable_command(text));
     }
     let bound = cloud
         .store
@@ -40,7 +51,7 @@ pub(crate) async fn answer(cloud: &Arc<Cloud>, request: &Request, format: Format
         }
         Err(failure) => Err(failure),
     };
-    (root, answer.map_err(|failure| if is_root { failure } else { failure.for_others() }))
+    answer.map_err(|failure| if is_root { failure } else { failure.for_others() })
 }
 
 async fn carry_out(call: Call, format: Format) -> Result<Body, Failure> {

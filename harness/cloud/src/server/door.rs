@@ -48,20 +48,15 @@ async fn next(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, Ow
         match listener.accept().await {
             Ok((stream, _)) => return (stream, place),
             // It is gone again.
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
+            }
             // Too many files are open, or memory is short, until somebody leaves.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
 }
 
-async fn attend(
-    stream: TcpStream,
-    cloud: Arc<Cloud>,
-    large_bodies: Arc<Semaphore>,
-    mut end: watch::Receiver<()>,
-) {
+async fn attend(stream: TcpStream, cloud: Arc<Cloud>, large_bodies: Arc<Semaphore>, mut end: watch::Receiver<()>) {
     // An answer leaves at once; that it cannot be set means that the client is gone.
     let _ = stream.set_nodelay(true);
     let unread = Arc::new(AtomicBool::new(false));

@@ -6,7 +6,7 @@ use super::{Cloud, Failure, Request};
 use crate::{command::Caller, signature, store::account};
 
 /// None for a wrong key, a wrong signature, or a request that came too late: nobody is told which.
-pub(super) fn caller(cloud: &Cloud, request: &Request) -> Option<Caller> {
+pub(crate) fn caller(cloud: &Cloud, request: &Request) -> Option<Caller> {
     let (key, signature) = (request.get("apikey")?, request.get("signature")?);
     // Names are signed as they are, so that `a=1&b` for a name would pass with the signature of two parameters.
     if request.iter().any(|(name, _)| name.contains(['&', '='])) {

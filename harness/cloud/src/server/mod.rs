@@ -1,10 +1,10 @@
 //! The service: a listener, the tasks behind it, and what they share.
 
-mod dispatch;
+pub(crate) mod dispatch;
 mod door;
 mod failure;
 mod http;
-mod identity;
+pub(crate) mod identity;
 mod limit;
 pub(crate) mod monitor;
 mod render;
@@ -92,6 +92,12 @@ impl Service {
         let (shutdown, stopped) = oneshot::channel();
         let server = tokio::spawn(door::serve(listener, cloud.clone(), stopped));
         Ok(Self { cloud, address, credentials, shutdown: Some(shutdown), server })
+    }
+
+    /// What is behind the door.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn cloud(&self) -> &Arc<Cloud> {
+        &self.cloud
     }
 
     /// The root administrator's.

@@ -72,7 +72,10 @@ mod tests {
     #[test]
     fn what_is_not_an_escape_is_itself() {
         let request = Request::parse("a=100%&b=%zz&c=%ff", "").unwrap();
-        assert_eq!([request.get("a"), request.get("b"), request.get("c")], [Some("100%"), Some("%zz"), Some("\u{fffd}")]);
+        assert_eq!(
+            [request.get("a"), request.get("b"), request.get("c")],
+            [Some("100%"), Some("%zz"), Some("\u{fffd}")]
+        );
     }
 
     #[test]

@@ -6,13 +6,14 @@ use tunnelproof_cloud::{Client, ClientError, Credentials, Profile};
 use super::{Cloud, id, refusal};
 
 /// A user of an account of its own, in a domain.
-struct User {
-    client: Client,
-    account: String,
-    id: String,
+pub struct User {
+    pub client: Client,
+    pub account: String,
+    pub id: String,
+    pub domain: String,
 }
 
-async fn domain(cloud: &Cloud, name: &str) -> String {
+pub async fn domain(cloud: &Cloud, name: &str) -> String {
     id(&cloud.call("createDomain", &[("name", name)]).await["domain"]).to_owned()
 }
 
@@ -28,11 +29,16 @@ fn described<'a>(name: &'a str, role: &'a str, domain: &'a str) -> [(&'static st
     ]
 }
 
-async fn user(cloud: &Cloud, name: &str, role: &str, domain: &str) -> User {
+pub async fn user(cloud: &Cloud, name: &str, role: &str, domain: &str) -> User {
     let account = cloud.call("createAccount", &described(name, role, domain)).await["account"].clone();
     let key = |name: &str| account["user"][0][name].as_str().unwrap().to_owned();
     let credentials = Credentials { api_key: key("apikey"), secret_key: key("secretkey") };
-    User { client: cloud.client_of(credentials), account: name.to_owned(), id: id(&account).to_owned() }
+    User {
+        client: cloud.client_of(credentials),
+        account: name.to_owned(),
+        id: id(&account).to_owned(),
+        domain: domain.to_owned(),
+    }
 }
 
 async fn vpc(client: &Client, cidr: &str) -> String {
