@@ -44,6 +44,8 @@ impl Client {
             .proxy(None)
             // Long, because createNetwork answers when the network is there.
             .timeout_global(Some(Duration::from_secs(600)))
+            // Before a server ends them: CloudStack and this service do after 30 s.
+            .max_idle_age(Duration::from_secs(15))
             .build();
         Self {
             endpoint: endpoint.into(),

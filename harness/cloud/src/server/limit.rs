@@ -23,8 +23,8 @@ pub(super) const LARGE_BODIES: usize = 16;
 /// Parameters of a request, in query and body together: CloudStack's `request.max.form.keys`.
 pub(super) const PARAMETERS: usize = 5_000;
 
-/// For a head, counted from the end of the request before; so also how long a connection may be idle. It has to be
-/// longer than clients keep idle connections for use: 15 s in the client of this room.
+/// For a head, counted from the end of the answer before; so also how long a connection may be idle. It has to be
+/// longer than clients keep idle connections for use.
 pub(super) const HEAD_TIME: Duration = Duration::from_secs(30);
 
 /// For a whole body.
