@@ -69,7 +69,7 @@ fn killed(profile: Profile, half: u64) {
     let db = folder.0.join("cloud.db");
     let mut dice = Dice(seed ^ half);
     let mut tenants: Vec<Tenant> = (0..TENANTS).map(|n| tenant(n + 1, Dice(seed ^ half ^ ((n + 1) << 32)))).collect();
-    let (mut checked, mut usage) = (vec![0; tenants.len()], 0);
+    let mut seen = Seen::default();
     for kill in 0..kills {
         if dice.below(5) == 0 {
             // Before it listens, as a rule.
@@ -77,7 +77,7 @@ fn killed(profile: Profile, half: u64) {
             dice.wait(Duration::from_millis(25));
             process.kill();
         } else {
-            let (process, client) = settled(&runtime, profile, &folder, &db, &mut tenants, &mut checked, &mut usage);
+            let (process, client) = settled(&runtime, profile, &folder, &db, &mut tenants, &mut seen);
             let busy: Vec<_> = tenants
                 .drain(..)
                 .map(|mut tenant| {
@@ -96,12 +96,25 @@ fn killed(profile: Profile, half: u64) {
         }
         is_whole(&db, &folder.0);
     }
-    checked.fill(0);
-    drop(settled(&runtime, profile, &folder, &db, &mut tenants, &mut checked, &mut usage));
+    // Now all of them, from the first.
+    seen.jobs.clear();
+    seen.cut_off = 0;
+    drop(settled(&runtime, profile, &folder, &db, &mut tenants, &mut seen));
     let done: u64 = tenants.iter().map(|tenant| tenant.done).sum();
     let jobs: usize = tenants.iter().map(|tenant| tenant.ledger.jobs.len()).sum();
-    println!("{profile}: {done} commands succeeded, {jobs} jobs were answered");
+    println!("{profile}: {done} commands succeeded; {jobs} jobs were answered, {} of them cut off", seen.cut_off);
     assert!(done > kills, "the clients were not busy: {done} commands succeeded");
+}
+
+/// What has been looked at.
+#[derive(Default)]
+struct Seen {
+    /// Of each tenant, how many of its jobs.
+    jobs: Vec<usize>,
+    /// How many jobs were under way in the end.
+    cut_off: usize,
+    /// All bytes.
+    usage: u64,
 }
 
 fn tenant(number: u64, dice: Dice) -> Tenant {
@@ -115,8 +128,7 @@ fn settled(
     folder: &Folder,
     db: &Path,
     tenants: &mut [Tenant],
-    checked: &mut [usize],
-    usage: &mut u64,
+    seen: &mut Seen,
 ) -> (Process, Client) {
     let mut process = Process::start(profile, folder, Some(db));
     let client = process.announced().client();
@@ -131,15 +143,16 @@ fn settled(
             assert!(begun.elapsed() < PATIENCE, "stuck: {unsettled:#?}");
         };
         listed.check();
-        for (tenant, checked) in tenants.iter_mut().zip(checked) {
+        seen.jobs.resize(tenants.len(), 0);
+        for (tenant, checked) in tenants.iter_mut().zip(&mut seen.jobs) {
             tenant.ledger.settle(&listed);
-            tenant.ledger.check_jobs(&client, *checked).await;
+            seen.cut_off += tenant.ledger.check_jobs(&client, *checked).await;
             *checked = tenant.ledger.jobs.len();
         }
         adopt(&listed, tenants);
         let carried = carried(&client).await;
-        assert!(carried >= *usage, "usage fell from {usage} to {carried}");
-        *usage = carried;
+        assert!(carried >= seen.usage, "usage fell from {} to {carried}", seen.usage);
+        seen.usage = carried;
         if tenants[0].offers[0].is_empty() {
             let offers = offers(&client).await;
             tenants.iter_mut().for_each(|tenant| tenant.offers.clone_from(&offers));

@@ -133,8 +133,9 @@ impl Ledger {
         }
     }
 
-    /// Every job that was answered is known, and has ended as it was seen to end.
-    pub async fn check_jobs(&self, client: &Client, from: usize) {
+    /// Every job that was answered is known, and has ended as it was seen to end. Returns how many were cut off.
+    pub async fn check_jobs(&self, client: &Client, from: usize) -> usize {
+        let mut cut_off = 0;
         for (job, seen) in self.jobs.iter().skip(from) {
             let answer = client.call("queryAsyncJobResult", &[("jobid", job)]).await;
             let answer = answer.unwrap_or_else(|error| panic!("job {job} is not known: {error}"));
@@ -142,6 +143,8 @@ impl Ledger {
             assert!(matches!(status, Some(1 | 2)), "under way for ever: {answer}");
             assert!(seen.is_none() || status == *seen, "was {seen:?}: {answer}");
             assert!(status == Some(1) || answer["jobresult"]["errortext"].is_string(), "without a reason: {answer}");
+            cut_off += usize::from(answer.to_string().contains("management server restart"));
         }
+        cut_off
     }
 }

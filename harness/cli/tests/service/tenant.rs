@@ -227,7 +227,10 @@ impl Tenant {
     ) -> Result<(), Ended> {
         let before = self.ledger.thing(id).clone();
         for &(field, value) in says {
-            self.ledger.thing(id).says.entry(field).or_default().push(value.to_owned());
+            // Where nobody was told the old value, there is nothing to tell apart.
+            if let Some(values) = self.ledger.thing(id).says.get_mut(field) {
+                values.push(value.to_owned());
+            }
         }
         self.ledger.thing(id).busy = true;
         let parameters = [&[("id", id)], parameters].concat();
