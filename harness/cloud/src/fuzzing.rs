@@ -89,10 +89,12 @@ async fn exchange(cloud: &Arc<Cloud>, user: i64, query: &str, form: &str) {
     let answer = answer_to(cloud, command, caller.clone(), &request, format).await;
     let job = answer.as_ref().ok().and_then(job).map(str::to_owned);
     let text = check(cloud, format, &root, answer);
-    assert!(is_root || !text.contains(SECRET), "{text}");
+    // Answers repeat what was sent, and a fuzzer that sees comparisons finds out what to send.
+    let may_tell = is_root || request.iter().any(|(name, value)| name.contains(SECRET) || value.contains(SECRET));
+    assert!(may_tell || !text.contains(SECRET), "{text}");
     if let Some(job) = job {
         let ended = finished(cloud, caller, &job).await.to_string();
-        assert!(is_root || !ended.contains(SECRET), "{ended}");
+        assert!(may_tell || !ended.contains(SECRET), "{ended}");
         assert!(!ended.contains("broke off"), "{ended}");
     }
 }

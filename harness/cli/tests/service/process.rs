@@ -48,7 +48,8 @@ impl Process {
     pub fn start(profile: Profile, folder: &Folder, db: Option<&Path>) -> Self {
         let log = folder.0.join("log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_tunnelproof"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--profile", profile.name(), "--router-check-interval", "1"]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--world", "modelled", "--router-check-interval", "1"]);
+        command.args(["--profile", profile.name()]);
         if let Some(db) = db {
             command.arg("--db").arg(db);
         }

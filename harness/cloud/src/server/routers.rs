@@ -140,7 +140,10 @@ pub(crate) async fn destroy(cloud: &Cloud, id: i64) -> Result<(), Failure> {
         cloud.forget_router(id);
     }
     cloud.store.transaction(|db| {
-        router::set_state(db, id, router::STARTING)?;
+        // What was stopped stays so, even if whoever destroys it does not get any further.
+        if router::of_vpc(db, id)?.is_some_and(|router| router.state != router::STOPPED) {
+            router::set_state(db, id, router::STARTING)?;
+        }
         counters_of(db, id)
     })?;
     disconnect(cloud, id)

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tunnelproof_cloud::{Client, Credentials, Profile};
+use tunnelproof_cloud::{Client, Credentials, Profile, StoreLocation};
 
 use super::{Cloud, config, customer_gateway, fabric::Network, id, restart::File};
 
@@ -159,6 +159,41 @@ async fn a_router_that_was_stopped_stays_so() {
         let log = after.network.log();
         assert!(log[0].starts_with("deploy main") && log[1].starts_with("main add web"), "{log:?}");
         assert!(log[2].starts_with("main apply"), "{log:?}");
+    }
+}
+
+/// A deletion that was cut off after the router was taken away, and before the rest was: a trigger stands for the kill.
+#[tokio::test]
+async fn half_a_deletion_starts_no_router_that_was_stopped() {
+    for profile in Profile::ALL {
+        let file = File::new();
+        let before = Cloud::with(config(profile, file.location()), Arc::default()).await;
+        let (stopped, ..) = before.ready_to_connect().await;
+        let running = before.create_vpc("second", "10.20.0.0/16").await;
+        let tier = before.first("listNetworks", "network").await;
+        before.run("deleteNetwork", &[("id", id(&tier))]).await;
+        let routers = before.call("listRouters", &[("listall", "true")]).await["router"].clone();
+        let its = routers.as_array().unwrap().iter().find(|router| router["vpcid"] == stopped.as_str()).unwrap();
+        before.run("stopRouter", &[("id", id(its))]).await;
+        let StoreLocation::File(path) = file.location() else { unreachable!() };
+        let db = rusqlite::Connection::open(path).unwrap();
+        let trigger = "CREATE TRIGGER cut BEFORE UPDATE OF removed ON vpc BEGIN SELECT RAISE(ABORT, 'cut off'); END";
+        db.execute(trigger, []).unwrap();
+        for vpc in [&stopped, &running] {
+            assert!(before.client.run("deleteVPC", &[("id", vpc)]).await.is_err());
+        }
+        drop(before.service);
+        db.execute("DROP TRIGGER cut", []).unwrap();
+
+        let after = Cloud::with(config(profile, file.location()), Arc::default()).await;
+        for (vpc, state) in [(&stopped, "Stopped"), (&running, "Running")] {
+            // What is asked of a VPC waits until it is there again.
+            after.run("updateVPC", &[("id", vpc), ("name", "again")]).await;
+            let routers = after.call("listRouters", &[("listall", "true")]).await["router"].clone();
+            let its = routers.as_array().unwrap().iter().find(|router| router["vpcid"] == vpc.as_str()).unwrap();
+            assert_eq!(its["state"], state);
+            after.run("deleteVPC", &[("id", vpc)]).await;
+        }
     }
 }
 
