@@ -51,7 +51,7 @@ impl Door {
     /// Panics if the answer is not one that the service may give.
     pub fn send(&mut self, input: &[u8]) {
         let [profile, caller, request @ ..] = input else { return };
-        if self.sent % INPUTS == 0 {
+        if self.sent.is_multiple_of(INPUTS) {
             self.clouds = None;
         }
         self.sent = self.sent.wrapping_add(1);

@@ -105,6 +105,7 @@ impl Tenant {
             }
             _ => {
                 let mut its = self.all_of("vpcid", vpc);
+                let gateways: Vec<_> = its.iter().filter(|thing| thing.object == "vpngateway").cloned().collect();
                 for gateway in gateways {
                     its.extend(self.all_of("s2svpngatewayid", &gateway.id));
                 }

@@ -90,35 +90,37 @@ async fn who_did_not_sign_is_told_nothing_and_changes_nothing() {
     }
 }
 
+type Pairs = Vec<(&'static str, &'static str)>;
+
 #[tokio::test]
 async fn a_signature_is_good_for_these_parameters_alone() {
     let cloud = Cloud::start().await;
     let signature = sign(&REQUEST, "SK");
     let signed = format!("signature={}", encode(&signature));
-    let with = |change: &dyn Fn(&mut Vec<(&str, &str)>)| {
+    let with = |change: fn(&mut Pairs)| {
         let mut pairs = REQUEST.to_vec();
         change(&mut pairs);
         written(&pairs)
     };
     for (what, request) in [
-        ("one is added", with(&|pairs| pairs.push(("dpd", "true")))),
-        ("one is added in another case", with(&|pairs| pairs.push(("GATEWAY", "198.51.100.8")))),
-        ("one is changed", with(&|pairs| pairs[4].1 = "198.51.100.8")),
-        ("one is left out", with(&|pairs| pairs.retain(|pair| pair.0 != "name"))),
-        ("one has another name", with(&|pairs| pairs[7].0 = "account")),
-        ("another comes before it", with(&|pairs| pairs.insert(0, ("gateway", "198.51.100.8")))),
-        ("two are swapped", with(&|pairs| (pairs[3].1, pairs[5].1) = (REQUEST[5].1, REQUEST[3].1))),
+        ("one is added", with(|pairs| pairs.push(("dpd", "true")))),
+        ("one is added in another case", with(|pairs| pairs.push(("GATEWAY", "198.51.100.8")))),
+        ("one is changed", with(|pairs| pairs[4].1 = "198.51.100.8")),
+        ("one is left out", with(|pairs| pairs.retain(|pair| pair.0 != "name"))),
+        ("one has another name", with(|pairs| pairs[7].0 = "account")),
+        ("another comes before it", with(|pairs| pairs.insert(0, ("gateway", "198.51.100.8")))),
+        ("two are swapped", with(|pairs| (pairs[3].1, pairs[5].1) = (REQUEST[5].1, REQUEST[3].1))),
         // The text that is signed would be the same.
         (
             "one hides in the name of another",
-            with(&|pairs| {
+            with(|pairs| {
                 pairs.remove(3);
                 pairs[2].1 = "createVpnCustomerGateway";
                 pairs.push(("esppolicy=aes128-sha1&gateway", "198.51.100.7"));
                 pairs.retain(|pair| pair.0 != "gateway");
             }),
         ),
-        ("a blank is an empty name", with(&|pairs| pairs.push(("", "")))),
+        ("a blank is an empty name", with(|pairs| pairs.push(("", "")))),
     ] {
         for (query, form) in [(format!("{request}&{signed}"), String::new()), (signed.clone(), request.clone())] {
             let (status, answer) = send(&cloud, &query, &form).await;
