@@ -1,4 +1,4 @@
-//! The algorithms of the specification, with their names on every interface that mentions them.
+//! The algorithms of CloudStack's policies, with their names on every interface that mentions them.
 
 use std::fmt;
 
@@ -50,22 +50,28 @@ impl Encryption {
     }
 }
 
-/// Integrity in ESP and pseudo-random function of the ISAKMP SA (RFC 2403, RFC 2404).
+/// Integrity in ESP and pseudo-random function of the IKE SA (RFC 2403, RFC 2404, RFC 4868).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hash {
     Md5,
     Sha1,
+    Sha256,
+    Sha384,
+    Sha512,
 }
 
 impl Hash {
-    pub const ALL: [Self; 2] = [Self::Md5, Self::Sha1];
+    pub const ALL: [Self; 5] = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha384, Self::Sha512];
 
     /// The name in a CloudStack policy string.
     pub fn name(self) -> &'static str {
         match self {
             Self::Md5 => "md5",
             Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
         }
     }
 
@@ -74,35 +80,70 @@ impl Hash {
         match self {
             Self::Md5 => 16,
             Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
+    /// Length of the integrity check value in ESP, in bytes: 96 bits (RFC 2403, RFC 2404), or half of the digest
+    /// (RFC 4868 section 2.3).
+    pub fn icv_len(self) -> usize {
+        match self {
+            Self::Md5 | Self::Sha1 => 12,
+            Self::Sha256 | Self::Sha384 | Self::Sha512 => self.digest_len() / 2,
         }
     }
 }
 
 /// Diffie-Hellman group: of the IKE SA, and, in an ESP policy, of perfect forward secrecy
-/// (RFC 2409 section 6.2 for group 2, RFC 3526 section 2 for group 5).
+/// (RFC 2409 section 6.2 for group 2, RFC 3526 for the others).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Group {
     Modp1024,
     Modp1536,
+    Modp2048,
+    Modp3072,
+    Modp4096,
+    Modp6144,
+    Modp8192,
 }
 
 impl Group {
-    pub const ALL: [Self; 2] = [Self::Modp1024, Self::Modp1536];
+    pub const ALL: [Self; 7] = [
+        Self::Modp1024,
+        Self::Modp1536,
+        Self::Modp2048,
+        Self::Modp3072,
+        Self::Modp4096,
+        Self::Modp6144,
+        Self::Modp8192,
+    ];
 
     /// The name in a CloudStack policy string.
     pub fn name(self) -> &'static str {
         match self {
             Self::Modp1024 => "modp1024",
             Self::Modp1536 => "modp1536",
+            Self::Modp2048 => "modp2048",
+            Self::Modp3072 => "modp3072",
+            Self::Modp4096 => "modp4096",
+            Self::Modp6144 => "modp6144",
+            Self::Modp8192 => "modp8192",
         }
     }
 
-    /// The group's number in ISAKMP (RFC 2409 appendix A).
+    /// The group's number in both versions of IKE (RFC 2409 appendix A, RFC 3526).
     pub fn id(self) -> u16 {
         match self {
             Self::Modp1024 => 2,
             Self::Modp1536 => 5,
+            Self::Modp2048 => 14,
+            Self::Modp3072 => 15,
+            Self::Modp4096 => 16,
+            Self::Modp6144 => 17,
+            Self::Modp8192 => 18,
         }
     }
 
@@ -111,6 +152,11 @@ impl Group {
         match self {
             Self::Modp1024 => 128,
             Self::Modp1536 => 192,
+            Self::Modp2048 => 256,
+            Self::Modp3072 => 384,
+            Self::Modp4096 => 512,
+            Self::Modp6144 => 768,
+            Self::Modp8192 => 1024,
         }
     }
 }

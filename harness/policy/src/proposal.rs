@@ -147,10 +147,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_combination_of_the_specification_is_read_and_written() {
+    fn every_combination_is_read_and_written() {
         for encryption in Encryption::ALL {
             for hash in Hash::ALL {
-                for group in [None, Some(Group::Modp1024), Some(Group::Modp1536)] {
+                for group in Group::ALL.map(Some).into_iter().chain([None]) {
                     let proposal = Proposal { encryption, hash, group };
                     assert_eq!(proposal.to_string().parse(), Ok(proposal));
                 }
@@ -164,8 +164,12 @@ mod tests {
             ("", "policy `` is not of the form"),
             ("aes128", "policy `aes128` is not of the form"),
             ("aes-sha1", "unknown encryption `aes`: write one of 3des, aes128, aes192, aes256"),
-            ("aes128-sha", "unknown hash `sha`: write one of md5, sha1"),
-            ("aes128-sha1;", "unknown Diffie-Hellman group ``: write one of modp1024, modp1536"),
+            ("aes128-sha", "unknown hash `sha`: write one of md5, sha1, sha256, sha384, sha512"),
+            (
+                "aes128-sha1;",
+                "unknown Diffie-Hellman group ``: write one of modp1024, modp1536, modp2048, modp3072, modp4096, \
+                 modp6144, modp8192",
+            ),
             ("aes128-sha1,", "policy `` is not of the form"),
         ];
         for (text, expected) in cases {

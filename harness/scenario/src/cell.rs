@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use ipnet::Ipv4Net;
-use policy::{Daemon, Policy, PreSharedKey};
+use policy::{Daemon, Group, Hash, Policy, PreSharedKey};
 use serde::{Deserialize, Serialize};
 
 use crate::Step;
@@ -48,6 +48,9 @@ pub enum Profile {
     /// The specification of 2012, CloudStack 4.0.
     #[serde(rename = "spec-2012")]
     Spec2012,
+    /// CloudStack 4.22.
+    #[serde(rename = "4.22")]
+    V4_22,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,11 +100,36 @@ impl StandsInFor {
 }
 
 impl Profile {
-    pub const ALL: [Self; 1] = [Self::Spec2012];
+    pub const ALL: [Self; 2] = [Self::Spec2012, Self::V4_22];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Spec2012 => "spec-2012",
+            Self::V4_22 => "4.22",
+        }
+    }
+
+    /// The hashes that its policies may name: SHA-2 came with CloudStack 4.10.
+    pub fn hashes(self) -> &'static [Hash] {
+        match self {
+            Self::Spec2012 => &[Hash::Md5, Hash::Sha1],
+            Self::V4_22 => &Hash::ALL,
+        }
+    }
+
+    /// The groups that its policies may name: those of RFC 3526 beyond 1,536 bits came with CloudStack 4.10.
+    pub fn groups(self) -> &'static [Group] {
+        match self {
+            Self::Spec2012 => &[Group::Modp1024, Group::Modp1536],
+            Self::V4_22 => &Group::ALL,
+        }
+    }
+
+    /// Whether each proposal of an IKE policy has to name its group, as since CloudStack 4.10.
+    pub fn ike_needs_group(self) -> bool {
+        match self {
+            Self::Spec2012 => false,
+            Self::V4_22 => true,
         }
     }
 }

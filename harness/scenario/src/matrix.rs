@@ -2,7 +2,7 @@
 
 use policy::{Daemon, Encryption, Group, Hash, Lifetime, Policy, Proposal, Proposals};
 
-use crate::{Cell, Profile, Scenario, StandsInFor};
+use crate::{Cell, Profile, Scenario, StandsInFor, tree::At};
 
 /// One axis of a matrix; axes multiply.
 #[derive(Clone, Debug)]
@@ -18,7 +18,14 @@ pub(crate) struct AxisValue {
     pub name: String,
     /// What it contributes to the cell's id. Without commas, which separate the axes there.
     pub label: String,
-    pub settings: Vec<Setting>,
+    pub settings: Vec<Placed>,
+}
+
+/// A setting, and where the file has its value.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub setting: Setting,
+    pub at: At,
 }
 
 /// One thing that an axis varies, with its value.
@@ -48,6 +55,11 @@ pub(crate) enum Part {
 impl Scenario {
     /// All cells, the last axis turning fastest.
     pub fn cells(&self) -> Vec<Cell> {
+        self.choices().iter().map(|chosen| self.cell(chosen)).collect()
+    }
+
+    /// One value of every axis, in every combination.
+    pub(crate) fn choices(&self) -> Vec<Vec<&AxisValue>> {
         let mut choices: Vec<Vec<&AxisValue>> = vec![Vec::new()];
         for axis in &self.axes {
             choices = choices
@@ -55,10 +67,10 @@ impl Scenario {
                 .flat_map(|chosen| axis.values.iter().map(move |value| [chosen.as_slice(), &[value]].concat()))
                 .collect();
         }
-        choices.into_iter().map(|chosen| self.cell(&chosen)).collect()
+        choices
     }
 
-    fn cell(&self, chosen: &[&AxisValue]) -> Cell {
+    pub(crate) fn cell(&self, chosen: &[&AxisValue]) -> Cell {
         let labels: Vec<_> = chosen.iter().map(|value| value.label.as_str()).collect();
         let id = if labels.is_empty() { self.stem.clone() } else { format!("{}/{}", self.stem, labels.join(",")) };
         let mut cell = Cell {
@@ -73,8 +85,8 @@ impl Scenario {
             policy: self.policy.clone(),
             steps: self.steps.clone(),
         };
-        for setting in chosen.iter().flat_map(|value| &value.settings) {
-            setting.apply(&mut cell);
+        for placed in chosen.iter().flat_map(|value| &value.settings) {
+            placed.setting.apply(&mut cell);
         }
         cell
     }

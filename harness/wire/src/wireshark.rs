@@ -19,6 +19,9 @@ pub fn esp_sa_table(sas: &[SaKeys]) -> String {
         let integrity = match sa.integrity {
             Hash::Md5 => "HMAC-MD5-96 [RFC2403]",
             Hash::Sha1 => "HMAC-SHA-1-96 [RFC2404]",
+            Hash::Sha256 => "HMAC-SHA-256-128 [RFC4868]",
+            Hash::Sha384 => "HMAC-SHA-384-192 [RFC4868]",
+            Hash::Sha512 => "HMAC-SHA-512-256 [RFC4868]",
         };
         let SaKeys { source, destination, spi, .. } = sa;
         let [encryption_key, integrity_key] =
@@ -55,7 +58,11 @@ mod tests {
             "\n"
         );
         assert_eq!(esp_sa_table(&[sa]), expected);
+        let newer = [Hash::Sha256, Hash::Sha384, Hash::Sha512].map(|integrity| SaKeys { integrity, ..aes.clone() });
         let line = esp_sa_table(&[aes]);
         assert!(line.contains(r#""AES-CBC [RFC3602]""#) && line.contains(r#""HMAC-SHA-1-96 [RFC2404]""#), "{line}");
+        let lines = esp_sa_table(&newer);
+        let names = ["HMAC-SHA-256-128 [RFC4868]", "HMAC-SHA-384-192 [RFC4868]", "HMAC-SHA-512-256 [RFC4868]"];
+        assert!(lines.lines().zip(names).all(|(line, name)| line.contains(&format!("\"{name}\""))), "{lines}");
     }
 }

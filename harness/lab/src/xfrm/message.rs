@@ -52,6 +52,23 @@ fn cipher(encryption: Encryption) -> &'static str {
     }
 }
 
+/// The kernel's name of an authenticator.
+fn hmac(hash: Hash) -> &'static str {
+    match hash {
+        Hash::Md5 => "hmac(md5)",
+        Hash::Sha1 => "hmac(sha1)",
+        Hash::Sha256 => "hmac(sha256)",
+        Hash::Sha384 => "hmac(sha384)",
+        Hash::Sha512 => "hmac(sha512)",
+    }
+}
+
+/// How much of an authenticator is sent. The kernel's own default for `hmac(sha256)` is the 96 bits of a draft, so
+/// daemons always tell it.
+fn check_bits(hash: Hash) -> u32 {
+    8 * hash.icv_len() as u32
+}
+
 /// Writes the body of [`NEW_SA`]: an SA in tunnel mode that has no limits, and a key that is no secret.
 pub(super) fn trial(out: &mut Vec<u8>, spi: u32, encryption: Encryption, integrity: Hash) {
     let start = out.len();
@@ -65,20 +82,18 @@ pub(super) fn trial(out: &mut Vec<u8>, spi: u32, encryption: Encryption, integri
     put(96, &[0xff; 32]);
     put(212, &IPV4.to_ne_bytes());
     put(214, &[TUNNEL]);
-    let algorithm = |out: &mut Vec<u8>, name: &str, key: usize, check_bits: Option<u32>| {
+    let algorithm = |out: &mut Vec<u8>, name: &str, key: usize, truncated: Option<u32>| {
         out.extend(name.as_bytes());
         out.resize(out.len() + 64 - name.len(), 0);
         out.extend((8 * key as u32).to_ne_bytes());
-        out.extend(check_bits.map(u32::to_ne_bytes).into_iter().flatten());
+        out.extend(truncated.map(u32::to_ne_bytes).into_iter().flatten());
         // The parts of a key of 3DES must differ (RFC 2451 section 2.3).
         out.extend((0..key).map(|byte| byte as u8));
     };
     attribute(out, ATTRIBUTE_ENCRYPTION, |out| algorithm(out, cipher(encryption), encryption.key_len(), None));
-    let hash = match integrity {
-        Hash::Md5 => "hmac(md5)",
-        Hash::Sha1 => "hmac(sha1)",
-    };
-    attribute(out, ATTRIBUTE_AUTHENTICATION_TRUNCATED, |out| algorithm(out, hash, integrity.digest_len(), Some(96)));
+    attribute(out, ATTRIBUTE_AUTHENTICATION_TRUNCATED, |out| {
+        algorithm(out, hmac(integrity), integrity.digest_len(), Some(check_bits(integrity)));
+    });
 }
 
 /// What the kernel holds under one SPI.
@@ -271,14 +286,11 @@ impl<'a> Algorithm<'a> {
         known.filter(|e| e.key_len() == self.key.len()).map(|e| (*e, self.key))
     }
 
+    /// A hash of a policy, if as much is sent as its RFC says, and the key is as long as the digest.
     fn integrity(&self) -> Option<(Hash, &'a [u8])> {
-        let hash = match self.name.as_str() {
-            "hmac(md5)" => Hash::Md5,
-            "hmac(sha1)" => Hash::Sha1,
-            _ => return None,
-        };
-        // RFC 2403 and 2404: 96 bits are sent, and the key is as long as the digest.
-        (self.check_bits == Some(96) && hash.digest_len() == self.key.len()).then_some((hash, self.key))
+        let known = Hash::ALL.into_iter().find(|hash| hmac(*hash) == self.name)?;
+        let fits = self.check_bits == Some(check_bits(known)) && known.digest_len() == self.key.len();
+        fits.then_some((known, self.key))
     }
 
     fn describe(&self) -> String {

@@ -103,10 +103,17 @@ fn every_algorithm_of_a_policy_is_known_by_the_kernels_name() {
         ("cbc(aes)", Encryption::Aes192),
         ("cbc(aes)", Encryption::Aes256),
     ];
+    let hashes = [
+        ("hmac(md5)", Hash::Md5, 96),
+        ("hmac(sha1)", Hash::Sha1, 96),
+        ("hmac(sha256)", Hash::Sha256, 128),
+        ("hmac(sha384)", Hash::Sha384, 192),
+        ("hmac(sha512)", Hash::Sha512, 256),
+    ];
     for (cipher_name, encryption) in ciphers {
-        for (hash_name, hash) in [("hmac(md5)", Hash::Md5), ("hmac(sha1)", Hash::Sha1)] {
+        for (hash_name, hash, check_bits) in hashes {
             let mut nlas = vec![cipher(cipher_name, encryption.key_len())];
-            nlas.extend(hmac(hash_name, hash.digest_len(), 96));
+            nlas.extend(hmac(hash_name, hash.digest_len(), check_bits));
             nlas.push(XfrmAttrs::EncapsulationTemplate(EncapTmpl { encap_type: 2, ..EncapTmpl::default() }));
             let sa = esp(event(UPDATE_SA, &added(info(4200), nlas)).unwrap().unwrap());
             assert_eq!((sa.spi, sa.source, sa.destination, sa.reqid), (SPI, NEAR, FAR, 16_385));
@@ -132,7 +139,9 @@ fn what_no_policy_asks_for_is_told_in_words() {
     let mut six = info(0);
     six.source(&"2001:db8::1".parse::<IpAddr>().unwrap());
     six.destination(&"2001:db8::2".parse::<IpAddr>().unwrap());
-    let sha2 = [vec![cipher("cbc(aes)", 16)], hmac("hmac(sha256)", 32, 128).to_vec()].concat();
+    // As much as a draft before RFC 4868 sent, and Linux sends unless it is told.
+    let draft = [vec![cipher("cbc(aes)", 16)], hmac("hmac(sha256)", 32, 96).to_vec()].concat();
+    let sm3 = [vec![cipher("cbc(aes)", 16)], hmac("hmac(sm3)", 32, 256).to_vec()].concat();
     let long = [vec![cipher("cbc(aes)", 16)], hmac("hmac(sha1)", 20, 160).to_vec()].concat();
     let cases = [
         (
@@ -140,7 +149,8 @@ fn what_no_policy_asks_for_is_told_in_words() {
             vec![XfrmAttrs::EncryptionAlgAead(gcm)],
             "ESP SA 0xc1234567 from 192.0.2.1 to 198.51.100.1: rfc4106(gcm(aes)) with a key of 160 bits and a check value of 128 bits",
         ),
-        (info(0), sha2, "hmac(sha256)"),
+        (info(0), draft, "hmac(sha256) with a key of 256 bits and a check value of 96 bits"),
+        (info(0), sm3, "hmac(sm3)"),
         (info(0), long, "check value of 160 bits"),
         (info(0), hmac("hmac(md5)", 16, 96).to_vec(), "SA 0xc1234567"),
         (info(0), vec![cipher("ecb(cipher_null)", 0), hmac("hmac(md5)", 16, 96)[1].clone()], "ecb(cipher_null)"),
@@ -329,7 +339,7 @@ fn this_kernel_makes_sas_and_the_log_keeps_them() {
         let machine = Machine::new("router", None).await.unwrap();
         ask(&machine, NEW_SA, order_sa(1, aes_sha1())).await.unwrap();
         let log = SaLog::start(&machine).await.unwrap();
-        let triple = [vec![cipher("cbc(des3_ede)", 24)], hmac("hmac(md5)", 16, 96).to_vec()].concat();
+        let triple = [vec![cipher("cbc(des3_ede)", 24)], hmac("hmac(sha512)", 64, 256).to_vec()].concat();
         ask(&machine, NEW_SA, order_sa(2, triple)).await.unwrap();
         // As strongSwan does: an SPI, then its SA.
         ask(&machine, 0x16, bytes(&UserSpiInfo { info: info(0), min: 3, max: 3 })).await.unwrap();
@@ -339,7 +349,7 @@ fn this_kernel_makes_sas_and_the_log_keeps_them() {
         let held = sas(&machine).await.unwrap();
         let mut suites: Vec<_> = held.sas.iter().map(|sa| (sa.spi, sa.suite())).collect();
         suites.sort_unstable();
-        assert_eq!(suites, [(1, "aes128-sha1".into()), (2, "3des-md5".into()), (3, "aes128-sha1".into())]);
+        assert_eq!(suites, [(1, "aes128-sha1".into()), (2, "3des-sha512".into()), (3, "aes128-sha1".into())]);
         assert!(held.others[0].contains("0x00000004") && held.others[0].contains("cipher_null"), "{:?}", held.others);
         assert_eq!(held.sas[0].keys().integrity_key.len(), 2 * held.sas[0].integrity.digest_len());
         ask(&machine, DELETE_SA, order_deletion(3)).await.unwrap();
@@ -417,6 +427,10 @@ fn a_trial_is_written_as_another_encoder_writes_it() {
     let mut ours = Vec::new();
     trial(&mut ours, SPI, Encryption::TripleDes, Hash::Md5);
     assert_eq!(ours, added(info, nlas));
-    let Entry::Esp(sa) = entry(&ours).unwrap() else { panic!("no SA of ours") };
-    assert_eq!(sa.suite(), "3des-md5");
+    for (encryption, hash) in Encryption::ALL.into_iter().flat_map(|e| Hash::ALL.map(|h| (e, h))) {
+        let mut ours = Vec::new();
+        trial(&mut ours, SPI, encryption, hash);
+        let Entry::Esp(sa) = entry(&ours).unwrap() else { panic!("no SA of ours") };
+        assert_eq!(sa.suite(), format!("{encryption}-{hash}"));
+    }
 }

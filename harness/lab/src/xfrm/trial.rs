@@ -42,7 +42,7 @@ fn verdict(refused: &[(String, io::Error)]) -> Result<(), String> {
     }
     let names: Vec<_> = refused.iter().map(|(name, _)| name.as_str()).collect();
     let remedy = if refused.iter().all(|(_, e)| is(e, Errno::NOSYS) || is(e, Errno::NOENT)) {
-        ": it lacks their algorithms (CONFIG_CRYPTO_DES, _AES, _CBC, _MD5, _SHA1, _HMAC, _AUTHENC)"
+        ": it lacks their algorithms (CONFIG_CRYPTO_DES, _AES, _CBC, _MD5, _SHA1, _SHA256, _SHA512, _HMAC, _AUTHENC)"
     } else {
         ""
     };

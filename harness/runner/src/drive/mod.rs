@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use cloud::{ClientError, Config, Credentials, Profile, Service, StoreLocation};
+use cloud::{ClientError, Config, Credentials, Service, StoreLocation};
 use lab::topology::{CustomerPlan, Deployment, Lab, Plan};
 use scenario::{Cell, Expectation, Step};
 use wire::audit::{Expected, Facts};
@@ -100,7 +100,7 @@ async fn cell(job: &Job, tell: Tell<'_>, notebook: &Notebook, facts: &mut Facts)
     tell("build the laboratory".into());
     let lab = Lab::build(plan(job)).await?;
     let addresses = lab.public_addresses();
-    let service = serve(&lab, addresses).await?;
+    let service = serve(&lab, job.cell.cloud.profile, addresses).await?;
     let api = Api::new(&job.cell, service.endpoint(), credentials(), notebook.clone());
     let mut drive = Drive { cell: &job.cell, lab: &lab, api, traffic: Traffic::default(), notebook, tell };
     let driven = drive.all().await;
@@ -138,12 +138,19 @@ fn plan(job: &Job) -> Plan {
     }
 }
 
-async fn serve(lab: &Arc<Lab>, public_addresses: Vec<std::net::Ipv4Addr>) -> Result<Service, Failure> {
+async fn serve(
+    lab: &Arc<Lab>,
+    profile: scenario::Profile,
+    public_addresses: Vec<std::net::Ipv4Addr>,
+) -> Result<Service, Failure> {
     lab::link::raise_loopback().await?;
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
     let listener = listener.map_err(|e| Failure::Broken(format!("the cloud cannot listen on loopback: {e}")))?;
     let config = Config {
-        profile: Profile::Spec2012,
+        profile: match profile {
+            scenario::Profile::Spec2012 => cloud::Profile::Spec2012,
+            scenario::Profile::V4_22 => cloud::Profile::V4_22,
+        },
         public_addresses,
         credentials: Some(credentials()),
         store: StoreLocation::Memory,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     diagnostic::Problems,
-    matrix::{Axis, AxisValue},
+    matrix::{Axis, AxisValue, Placed},
     nearest::nearest,
     tree::{Node, Value},
 };
@@ -65,6 +65,7 @@ pub(super) fn read(node: &Node, stem: usize, names: &Names, problems: &mut Probl
     if cells.is_none_or(|cells| cells > MOST_CELLS) {
         let message = format!("the matrix has more than {MOST_CELLS} cells");
         problems.report(node.at, message, "leave out values, or divide the scenario into several files");
+        return Vec::new();
     }
     let longest = |axis: &Axis| axis.values.iter().map(|value| value.label.len() + 1).max().unwrap_or_default();
     if stem + axes.iter().map(longest).sum::<usize>() > LONGEST_ID {
@@ -88,7 +89,8 @@ fn values(entry: &Entry<'_>, names: &Names, problems: &mut Problems<'_>) -> Opti
             problems.report(item.at, format!("value `{name}` stands twice on this axis"), "keep one of the two");
             continue;
         }
-        values.push(AxisValue { label: name.replace(',', "_"), name, settings: vec![setting] });
+        let settings = vec![Placed { setting, at: item.at }];
+        values.push(AxisValue { label: name.replace(',', "_"), name, settings });
     }
     let axis = Axis { name: path.to_owned(), values };
     (!axis.values.is_empty()).then(|| Draft { axis, paths: vec![path.to_owned()], is_list: true })
@@ -112,7 +114,10 @@ fn bundle(entry: &Entry<'_>, names: &Names, problems: &mut Problems<'_>) -> Opti
         for setting in &settings {
             let path = normalised(setting.key);
             match Target::parse(path, names) {
-                Some(target) => read.extend(target.setting(setting.node, problems).map(|(setting, _)| setting)),
+                Some(target) => {
+                    let at = setting.node.at;
+                    read.extend(target.setting(setting.node, problems).map(|(setting, _)| Placed { setting, at }));
+                }
                 None => unknown(setting, names, problems),
             }
             paths.push(path.to_owned());

@@ -9,6 +9,7 @@ mod matrix;
 mod names;
 mod networks;
 mod policy;
+mod release;
 mod scalar;
 mod steps;
 mod target;
@@ -59,17 +60,20 @@ pub(crate) fn scenario(stem: String, root: &Node, problems: &mut Problems<'_>) -
         .require("steps", "`steps:` and a list of them", problems)
         .map(|node| steps::read(node, &names, problems));
 
-    Some(Scenario {
+    let written = policy?;
+    let scenario = Scenario {
         stem,
         title: title?,
         about: about.unwrap_or_default(),
         clauses: clauses.unwrap_or_default(),
         cloud: cloud?,
         customers: customers?,
-        policy: policy?,
+        policy: written.policy,
         steps: steps?,
         axes,
-    })
+    };
+    release::check(&scenario, &written.ike, &written.esp, problems);
+    Some(scenario)
 }
 
 fn clauses(node: &Node, problems: &mut Problems<'_>) -> Vec<String> {

@@ -16,24 +16,33 @@ use crate::{
 /// The service refuses longer lifetimes (createVpnCustomerGateway).
 const LONGEST_LIFETIME: Duration = Duration::from_secs(86_400);
 
-pub(super) fn read(node: &Node, owner: At, problems: &mut Problems<'_>) -> Option<Policy> {
+/// The policy, and where the file has each proposal of each phase.
+pub(super) struct Written {
+    pub policy: Policy,
+    pub ike: Vec<At>,
+    pub esp: Vec<At>,
+}
+
+pub(super) fn read(node: &Node, owner: At, problems: &mut Problems<'_>) -> Option<Written> {
     let known = ["ike", "esp", "ike-lifetime", "esp-lifetime", "dpd"];
     let fields = Fields::read(node, owner, "the policy", &known, problems)?;
     let ike = fields.require("ike", "`ike: aes128-sha1;modp1536`", problems);
-    let ike = ike.and_then(|node| proposals(node, problems));
+    let ike = ike.and_then(|node| Some((proposals(node, problems)?, places(node))));
     let esp = fields.require("esp", "`esp: aes128-sha1`, with a group for perfect forward secrecy", problems);
-    let esp = esp.and_then(|node| proposals(node, problems));
+    let esp = esp.and_then(|node| Some((proposals(node, problems)?, places(node))));
     let ike_lifetime = fields.get("ike-lifetime").map(|node| lifetime(node, problems));
     let esp_lifetime = fields.get("esp-lifetime").map(|node| lifetime(node, problems));
     let dpd = fields.get("dpd").map(|node| scalar::boolean(node, "dpd", problems));
 
-    let policy = Policy::new(ike?, esp?);
-    Some(Policy {
+    let ((ike, ike_at), (esp, esp_at)) = (ike?, esp?);
+    let policy = Policy::new(ike, esp);
+    let policy = Policy {
         ike_lifetime: ike_lifetime.flatten().unwrap_or(policy.ike_lifetime),
         esp_lifetime: esp_lifetime.flatten().unwrap_or(policy.esp_lifetime),
         dpd: dpd.flatten().unwrap_or(policy.dpd),
         ..policy
-    })
+    };
+    Some(Written { policy, ike: ike_at, esp: esp_at })
 }
 
 /// Proposals in one policy string, or one by one in a list.
@@ -47,6 +56,15 @@ pub(super) fn proposals(node: &Node, problems: &mut Problems<'_>) -> Option<Prop
         return texts.join(",").parse().ok();
     }
     scalar::proposals(node, problems)
+}
+
+/// Where each of the proposals stands.
+fn places(node: &Node) -> Vec<At> {
+    match &node.value {
+        Value::List(items) => items.iter().flat_map(places).collect(),
+        Value::Text(text) => vec![node.at; text.split(',').count()],
+        _ => Vec::new(),
+    }
 }
 
 /// A lifetime: a duration, or seconds as the API takes them.

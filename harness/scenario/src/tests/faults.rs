@@ -43,7 +43,7 @@ fn words() {
             "write one of libreswan, strongswan, strong",
         ),
         ("profile: spec-2012", "profile: «spec2012»", "unknown profile `spec2012`", "did you mean `spec-2012`?"),
-        ("profile: spec-2012", "profile: «4.22»", "unknown profile `4.22`", "write `spec-2012`"),
+        ("profile: spec-2012", "profile: «4.21»", "unknown profile `4.21`", "did you mean `4.22`?"),
         ("stands-in-for: cisco-ios", "stands-in-for: «cisco»", "unknown device `cisco`", "did you mean `cisco-ios`?"),
         ("ike: 3des-md5;modp1536", "ike: «aes-md5»", "unknown encryption `aes`", "did you mean `aes128`?"),
         ("ike: 3des-md5;modp1536", "ike: «3des-sha»", "unknown hash `sha`", "did you mean `sha1`?"),
@@ -63,6 +63,48 @@ fn words() {
     for (old, new, message, help) in cases {
         is_the_only_fault(&edited(old, new), message, help);
     }
+}
+
+#[test]
+fn what_the_profile_does_not_know() {
+    let newer = "or `profile: 4.22` in `cloud`, which knows it";
+    let cases = [
+        (edited("ike: 3des-md5;modp1536", "ike: «3des-sha256;modp1536»"), "know the hash `sha256`", newer),
+        (edited("ike: 3des-md5;modp1536", "ike: «3des-md5;modp2048»"), "know the group `modp2048`", newer),
+        (edited("esp: 3des-md5", "esp: [3des-md5, «3des-sha512»]"), "know the hash `sha512`", "one of md5, sha1;"),
+        (
+            edited("3des-md5;modp1536", "«3des-md5»").replace("profile: spec-2012", "profile: 4.22"),
+            "profile `4.22` takes no IKE policy without a group, as in `3des-md5`",
+            "write `3des-md5;modp2048`",
+        ),
+        (with_matrix("  esp.group: [modp1024, «modp4096», none]\n  dpd: [true, false]\n"), "`modp4096`", newer),
+        (
+            with_matrix("  cloud.profile: [4.22, spec-2012]\n  ike.hash: [sha1, «sha384»]\n"),
+            "profile `spec-2012` does not know the hash `sha384`",
+            newer,
+        ),
+        (
+            with_matrix("  ends: { a: { ike.group: modp1024 }, b: { ike.group: «modp3072», esp.hash: sha1 } }\n"),
+            "know the group `modp3072`",
+            newer,
+        ),
+    ];
+    for (text, message, help) in cases {
+        is_the_only_fault(&text, message, help);
+    }
+}
+
+#[test]
+fn what_the_profile_knows_is_no_fault() {
+    let newer = with_matrix("  ike.hash: [sha256, sha384, sha512]\n  esp.group: [none, modp2048, modp8192]\n")
+        .replace("profile: spec-2012", "profile: 4.22");
+    assert_eq!(super::read(&newer).cells().len(), 9);
+    // The profile and what only it knows, chosen together.
+    let text = with_matrix(
+        "  release: { old: { cloud.profile: spec-2012 }, new: { cloud.profile: 4.22, esp: aes256-sha512;modp4096 } }\n",
+    );
+    let policies: Vec<_> = super::read(&text).cells().iter().map(|cell| cell.policy.esp.to_string()).collect();
+    assert_eq!(policies, ["3des-md5", "aes256-sha512;modp4096"]);
 }
 
 #[test]
@@ -377,7 +419,7 @@ fn reads_like_this() {
     let expected = "a.yaml:11:19: unknown profile `spec-2021`
  11 | cloud: { profile: spec-2021, vpcs: 1 } # soon
     |                   ^^^^^^^^^
- help: did you mean `spec-2012`?
+ help: did you mean `spec-2012`? Known are spec-2012, 4.22
 
 ";
     assert!(shown.contains(expected), "{shown}");

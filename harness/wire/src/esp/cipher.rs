@@ -7,18 +7,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use policy::{Encryption, Hash};
 use sha1::Sha1;
+use sha2::{Sha256, Sha384, Sha512};
 
 use crate::{Error, Result, audit::SaKeys, hex};
-
-/// Length of the integrity check value: 96 bits for both algorithms (RFC 2403, RFC 2404).
-pub(super) const ICV: usize = 12;
 
 /// The keys of an SA with their schedules computed.
 #[derive(Clone)]
 pub struct Keys {
     pub(super) encryption: Encryption,
     cipher: Cipher,
-    integrity: Integrity,
+    pub(super) integrity: Hash,
+    mac: Authenticator,
 }
 
 #[derive(Clone)]
@@ -30,9 +29,12 @@ enum Cipher {
 }
 
 #[derive(Clone)]
-enum Integrity {
+enum Authenticator {
     Md5(Box<Hmac<Md5>>),
     Sha1(Box<Hmac<Sha1>>),
+    Sha256(Box<Hmac<Sha256>>),
+    Sha384(Box<Hmac<Sha384>>),
+    Sha512(Box<Hmac<Sha512>>),
 }
 
 impl TryFrom<&SaKeys> for Keys {
@@ -54,14 +56,17 @@ impl TryFrom<&SaKeys> for Keys {
             Encryption::Aes256 => KeyInit::new_from_slice(&cipher_key).map(Box::new).map(Cipher::Aes256),
         };
         let mac = match integrity {
-            Hash::Md5 => KeyInit::new_from_slice(&mac_key).map(Box::new).map(Integrity::Md5),
-            Hash::Sha1 => KeyInit::new_from_slice(&mac_key).map(Box::new).map(Integrity::Sha1),
+            Hash::Md5 => KeyInit::new_from_slice(&mac_key).map(Box::new).map(Authenticator::Md5),
+            Hash::Sha1 => KeyInit::new_from_slice(&mac_key).map(Box::new).map(Authenticator::Sha1),
+            Hash::Sha256 => KeyInit::new_from_slice(&mac_key).map(Box::new).map(Authenticator::Sha256),
+            Hash::Sha384 => KeyInit::new_from_slice(&mac_key).map(Box::new).map(Authenticator::Sha384),
+            Hash::Sha512 => KeyInit::new_from_slice(&mac_key).map(Box::new).map(Authenticator::Sha512),
         };
         // The lengths were checked above; the ciphers' own answer is the same one.
         let length = |what, algorithm, found, needs| move |_| Error::KeyLength { spi, what, algorithm, found, needs };
         let cipher = cipher.map_err(length("encryption", encryption.name(), cipher_key.len(), encryption.key_len()))?;
         let mac = mac.map_err(length("integrity", integrity.name(), mac_key.len(), integrity.digest_len()))?;
-        Ok(Self { encryption, cipher, integrity: mac })
+        Ok(Self { encryption, cipher, integrity, mac })
     }
 }
 
@@ -96,16 +101,19 @@ impl Keys {
         }
     }
 
-    pub(super) fn icv(&self, bytes: &[u8]) -> [u8; ICV] {
-        fn truncated<M: Mac + Clone>(mac: &M, bytes: &[u8]) -> [u8; ICV] {
-            let digest = mac.clone().chain_update(bytes).finalize().into_bytes();
-            let mut icv = [0; ICV];
-            icv.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-            icv
+    /// The integrity check value: the beginning of the HMAC, as long as its algorithm wants.
+    pub(super) fn icv(&self, bytes: &[u8]) -> Vec<u8> {
+        fn hmac<M: Mac + Clone>(mac: &M, bytes: &[u8]) -> Vec<u8> {
+            mac.clone().chain_update(bytes).finalize().into_bytes().to_vec()
         }
-        match &self.integrity {
-            Integrity::Md5(mac) => truncated(&**mac, bytes),
-            Integrity::Sha1(mac) => truncated(&**mac, bytes),
-        }
+        let mut icv = match &self.mac {
+            Authenticator::Md5(mac) => hmac(&**mac, bytes),
+            Authenticator::Sha1(mac) => hmac(&**mac, bytes),
+            Authenticator::Sha256(mac) => hmac(&**mac, bytes),
+            Authenticator::Sha384(mac) => hmac(&**mac, bytes),
+            Authenticator::Sha512(mac) => hmac(&**mac, bytes),
+        };
+        icv.truncate(self.integrity.icv_len());
+        icv
     }
 }

@@ -2,10 +2,7 @@
 
 use thiserror::Error;
 
-use super::{
-    Packet,
-    cipher::{ICV, Keys},
-};
+use super::{Packet, cipher::Keys};
 use crate::{Error, Result};
 
 const HEADER: usize = 8;
@@ -36,13 +33,14 @@ pub enum OpenError {
 /// Verifies, then decrypts (RFC 4303 section 3.4.4), then checks the padding (section 2.4).
 pub fn open(keys: &Keys, packet: &[u8]) -> Result<Opened, OpenError> {
     let block = keys.encryption.block_len();
-    let needs = HEADER + 2 * block + ICV;
+    let icv_len = keys.integrity.icv_len();
+    let needs = HEADER + 2 * block + icv_len;
     let short = OpenError::ShortPacket { has: packet.len(), needs };
     if packet.len() < needs {
         return Err(short);
     }
     let header = Packet::parse(packet).map_err(|_| short)?;
-    let (authentic, icv) = packet.split_at(packet.len() - ICV);
+    let (authentic, icv) = packet.split_at(packet.len() - icv_len);
     if keys.icv(authentic) != icv {
         return Err(OpenError::WrongIntegrity);
     }

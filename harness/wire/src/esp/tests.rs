@@ -1,4 +1,5 @@
-//! ESP against packets that `openssl enc` and Python's hmac made, and against itself.
+//! ESP against packets that others made, and against itself: those with MD5 and SHA-1 are from `openssl enc` and
+//! Python's hmac, those with SHA-2 from scapy 2.8 (`scapy.layers.ipsec.SecurityAssociation`).
 #![allow(clippy::unwrap_used)]
 
 use policy::{Encryption, Hash};
@@ -9,7 +10,8 @@ use crate::{Error, audit::SaKeys, hex};
 
 /// Of which each algorithm takes as many bytes as it needs.
 const ENCRYPTION_KEY: &str = "3f79bb7b435b05321651daefd374cdc681dc06faa65e374e38337b88ca046dea";
-const INTEGRITY_KEY: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+const INTEGRITY_KEY: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb\
+                             3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d";
 /// An echo request from 10.10.1.2 to 172.16.10.2.
 const INNER: &str = "45000020123440004001678b0a0a0102ac100a020800f7ff0000000070696e67";
 
@@ -51,6 +53,21 @@ fn packets_that_others_sealed_are_opened_and_sealed_alike() {
             Encryption::Aes256,
             Hash::Sha1,
             "c0ffee040000000aa0a1a2a3a4a5a6a7a8a9aaabacadaeaf6e7cd15fa9c103e496dabe9997d381f85cc4edfbacf72b89c2fc3f26fd75e4c2989b74957dcda2fb2c8d5899967f6c02ec37d0347a36e38c5925b0cf",
+        ),
+        (
+            Encryption::Aes256,
+            Hash::Sha256,
+            "c0ffee050000000ba0a1a2a3a4a5a6a7a8a9aaabacadaeaf6e7cd15fa9c103e496dabe9997d381f85cc4edfbacf72b89c2fc3f26fd75e4c2989b74957dcda2fb2c8d5899967f6c02e90eea5c481a191800aab3a453a4b8c7",
+        ),
+        (
+            Encryption::Aes128,
+            Hash::Sha384,
+            "c0ffee060000000ca0a1a2a3a4a5a6a7a8a9aaabacadaeaf35b353febac8cfd9ea4f55f0eecfe1005d08d14626451e454fedbcebdf9488ab1855efc420e1320b4b395dc23dafe39d11a4cf03589ddd7df30bd3ff9fef93045123ae946104dd80",
+        ),
+        (
+            Encryption::TripleDes,
+            Hash::Sha512,
+            "c0ffee070000000da0a1a2a3a4a5a6a7a3c6925c1563783b55f5d694f0162ad3133697730816a1310e075cb5896eae5bd2fcf5fba4331791cb7200d9ac986046f6e6ac3f917af668e5ce7c34ec69e27388fbd7e406d7de5b",
         ),
     ];
     let inner = hex::decode(INNER).unwrap();
@@ -114,6 +131,8 @@ fn padding_that_does_not_count_up_is_refused() {
     packet.extend(keys.icv(&packet));
     assert_eq!(open(&keys, &packet), Err(OpenError::Padding { length: 4 }));
     assert_eq!(open(&keys, &packet[..20]), Err(OpenError::ShortPacket { has: 20, needs: 52 }));
+    let keys = self::keys(Encryption::Aes128, Hash::Sha512);
+    assert_eq!(open(&keys, &packet), Err(OpenError::ShortPacket { has: 52, needs: 72 }));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The SA payload: proposals, transforms and their attributes (RFC 2408 sections 3.4 to 3.6,
-//! RFC 2409 appendix A, RFC 2407 section 4.5).
+//! RFC 2409 appendix A, RFC 2407 section 4.5, RFC 4868 section 4).
 
 use policy::{Encryption, Group, Hash};
 
@@ -127,7 +127,8 @@ impl Transform {
         self.attributes.iter().find(|attribute| attribute.kind == kind)?.value.number()
     }
 
-    /// The phase 1 meaning of the attributes (RFC 2409 appendix A, RFC 3602 section 5.3).
+    /// The phase 1 meaning of the attributes (RFC 2409 appendix A, RFC 3602 section 5.3; SHA-2 and the groups of
+    /// RFC 3526 have their numbers from IANA's registry "Internet Key Exchange (IKE) Attributes").
     pub fn phase_1(&self) -> ChosenTransform {
         let encryption = match (self.number(1), self.number(14)) {
             (Some(5), _) => Some(Encryption::TripleDes),
@@ -140,6 +141,9 @@ impl Transform {
         let hash = match self.number(2) {
             Some(1) => Some(Hash::Md5),
             Some(2) => Some(Hash::Sha1),
+            Some(4) => Some(Hash::Sha256),
+            Some(5) => Some(Hash::Sha384),
+            Some(6) => Some(Hash::Sha512),
             _ => None,
         };
         let group = self.number(4).and_then(|id| Group::ALL.into_iter().find(|group| u64::from(group.id()) == id));
@@ -198,6 +202,10 @@ fn phase_1_text(attribute: &Attribute) -> String {
         (4, Some(2)) => "MODP 1024",
         (4, Some(5)) => "MODP 1536",
         (4, Some(14)) => "MODP 2048",
+        (4, Some(15)) => "MODP 3072",
+        (4, Some(16)) => "MODP 4096",
+        (4, Some(17)) => "MODP 6144",
+        (4, Some(18)) => "MODP 8192",
         (4, _) => return unnamed("group", attribute),
         (11, kind) => return life_type(kind, attribute),
         (12, _) => return unnamed("lifetime", attribute),
@@ -214,6 +222,11 @@ fn phase_2_text(attribute: &Attribute) -> String {
         (2, _) => return unnamed("lifetime", attribute),
         (3, Some(2)) => "PFS with MODP 1024",
         (3, Some(5)) => "PFS with MODP 1536",
+        (3, Some(14)) => "PFS with MODP 2048",
+        (3, Some(15)) => "PFS with MODP 3072",
+        (3, Some(16)) => "PFS with MODP 4096",
+        (3, Some(17)) => "PFS with MODP 6144",
+        (3, Some(18)) => "PFS with MODP 8192",
         (3, _) => return unnamed("PFS with group", attribute),
         (4, Some(1)) => "tunnel",
         (4, Some(2)) => "transport",
@@ -222,6 +235,9 @@ fn phase_2_text(attribute: &Attribute) -> String {
         (4, _) => return unnamed("encapsulation", attribute),
         (5, Some(1)) => "HMAC-MD5",
         (5, Some(2)) => "HMAC-SHA-1",
+        (5, Some(5)) => "HMAC-SHA2-256",
+        (5, Some(6)) => "HMAC-SHA2-384",
+        (5, Some(7)) => "HMAC-SHA2-512",
         (5, _) => return unnamed("authentication", attribute),
         (6, _) => return unnamed("key length", attribute),
         _ => return unnamed(&format!("attribute {}", attribute.kind), attribute),

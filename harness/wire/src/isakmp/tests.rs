@@ -45,12 +45,39 @@ fn an_offer_is_read_to_its_last_attribute() {
     assert_eq!((chosen[1].pre_shared_key, chosen[1].lifetime_seconds), (false, None));
 }
 
+/// Made by scapy 2.8 (`scapy.layers.isakmp`): AES-256, SHA2-256, group 14; AES-192, SHA2-384, group 15; AES-128,
+/// SHA2-512, group 18; each with a pre-shared key and 86,400 s.
+const NEWER: &str = "010101010101010100000000000000000110020000000000000000a50000008900000001000000010000007d0101\
+     0003030000270101000080010007800e0100800200048004000e80030001800b0001000c00030151800300002702010000800100078\
+     00e00c0800200058004000f80030001800b0001000c0003015180000000270301000080010007800e0080800200068004001280030001\
+     800b0001000c0003015180";
+
+#[test]
+fn sha_2_and_the_larger_groups_are_known_in_an_offer() {
+    let bytes = hex::decode(NEWER).unwrap();
+    let payload = Message::parse(&bytes).unwrap().payloads().next().unwrap().unwrap();
+    let offer = SecurityAssociation::parse(payload.body).unwrap();
+    let offered: Vec<_> = offer.transforms().map(Transform::phase_1).collect();
+    let known: Vec<_> = offered.iter().map(|t| (t.encryption, t.hash, t.group, t.lifetime_seconds)).collect();
+    let expected = [
+        (Encryption::Aes256, Hash::Sha256, Group::Modp2048),
+        (Encryption::Aes192, Hash::Sha384, Group::Modp3072),
+        (Encryption::Aes128, Hash::Sha512, Group::Modp8192),
+    ];
+    assert_eq!(known, expected.map(|(e, h, g)| (Some(e), Some(h), Some(g), Some(86_400))));
+    assert!(offered[2].text.starts_with("AES-CBC, key length 128, SHA2-512, MODP 8192, pre-shared key"));
+}
+
 #[test]
 fn a_transform_of_phase_2_is_told_in_words() {
     let words = [0x8001, 1, 0x8002, 3600, 0x8004, 1, 0x8005, 2, 0x8006, 128, 0x8003, 5];
     let sa = SecurityAssociation::parse(&sa(&[transform(0, 1, &words)])).unwrap();
     let text = sa.transforms().next().unwrap().phase_2_text();
     assert_eq!(text, "lifetime in seconds, lifetime 3600, tunnel, HMAC-SHA-1, key length 128, PFS with MODP 1536");
+    let words = [0x8004, 1, 0x8005, 7, 0x8006, 256, 0x8003, 16];
+    let newer = SecurityAssociation::parse(&self::sa(&[transform(0, 1, &words)])).unwrap();
+    let text = newer.transforms().next().unwrap().phase_2_text();
+    assert_eq!(text, "tunnel, HMAC-SHA2-512, key length 256, PFS with MODP 4096");
 }
 
 #[test]
