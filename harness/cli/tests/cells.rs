@@ -135,7 +135,9 @@ impl Proof {
             return Err(format!("tshark decrypted {seen:?}, the audit {ours:?}").into());
         }
         let isakmp = tshark(&folder, "isakmp", &["frame.number"])?.len() as u64;
-        let ours: u64 = account.points.iter().filter_map(|point| point.classes.get("isakmp")).sum();
+        let both = ["isakmp", "ikev2"];
+        let ours = account.points.iter().flat_map(|point| both.map(|class| point.classes.get(class).unwrap_or(&0)));
+        let ours: u64 = ours.sum();
         if isakmp != ours {
             return Err(format!("tshark sees {isakmp} ISAKMP messages, the audit {ours}").into());
         }

@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, pin::Pin, sync::Arc};
 
 use ipnet::Ipv4Net;
+pub use policy::IkeVersion;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 pub use uuid::Uuid;
@@ -106,16 +107,6 @@ pub struct Tunnel {
     pub force_encapsulation: bool,
     /// One child SA for each of the peer's networks, rather than one for all of them.
     pub split: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum IkeVersion {
-    /// Only version 1: all there was in 2012.
-    #[default]
-    V1,
-    V2,
-    /// Initiate with version 2, answer either: strongSwan's `keyexchange=ike`.
-    Either,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

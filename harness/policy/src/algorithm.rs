@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Daemon, PolicyError};
+use crate::{Daemon, IkeVersion, PolicyError};
 
 /// Encryption of the ISAKMP SA and of ESP, in CBC mode (RFC 2409 appendix A, RFC 2451, RFC 3602).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -183,4 +183,10 @@ macro_rules! named {
     )*};
 }
 
-named!(Encryption: "encryption", Hash: "hash", Group: "Diffie-Hellman group", Daemon: "daemon");
+named!(
+    Encryption: "encryption",
+    Hash: "hash",
+    Group: "Diffie-Hellman group",
+    Daemon: "daemon",
+    IkeVersion: "version of IKE"
+);

@@ -8,9 +8,11 @@ mod daemon;
 mod predict;
 mod proposal;
 mod secret;
+mod version;
 
 pub use algorithm::{Encryption, Group, Hash};
 pub use daemon::Daemon;
 pub use predict::{Prediction, Stage, predict};
 pub use proposal::{Lifetime, Policy, PolicyError, Proposal, Proposals};
 pub use secret::PreSharedKey;
+pub use version::{IkeVersion, Version};

@@ -1,10 +1,11 @@
-//! What must follow from two policies, before anything runs: the IKEv1 negotiation (RFC 2408, RFC 2409).
+//! What must follow from two policies, before anything runs: the negotiation of IKEv1 (RFC 2408, RFC 2409) or IKEv2
+//! (RFC 7296).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Group, Policy, Proposal};
+use crate::{Group, Policy, Proposal, Version};
 
 /// The outcome that the policies of both ends force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,39 +22,63 @@ pub enum Prediction {
     },
 }
 
-/// The part of an IKEv1 negotiation in which it fails.
+/// The part of a negotiation in which it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     MainMode,
     QuickMode,
+    IkeSaInit,
+    IkeAuth,
+    /// The tunnel comes up, and cannot be rekeyed.
+    CreateChildSa,
 }
 
-/// Predicts the negotiation that the router begins. The first of its proposals which the customer
-/// accepts is chosen: an initiator sends them in order of preference (RFC 2408 section 4.2).
+/// Predicts the negotiation that the router begins, in a version that the customer answers. The first of its proposals which the customer
+/// accepts is chosen: an initiator sends them in order of preference (RFC 2408 section 4.2, RFC 7296 section 2.7).
 ///
 /// - An IKE proposal without a group means [`Proposal::ike_group`].
 /// - Both ends must want the same PFS group, or none. RFC 2409 leaves it to a responder to grant PFS
 ///   which its own policy does not ask for; policies that differ in this are no agreement here.
 /// - Lifetimes and DPD never prevent a tunnel: the shorter lifetime rules, and DPD needs no consent.
-pub fn predict(router: &Policy, customer: &Policy) -> Prediction {
+pub fn predict(router: &Policy, customer: &Policy, version: Version) -> Prediction {
     let with_group = |p: Proposal| Proposal { group: Some(p.ike_group()), ..p };
     let offered: Vec<_> = router.ike.iter().map(with_group).collect();
     let accepted: Vec<_> = customer.ike.iter().map(with_group).collect();
+    let stage = match version {
+        Version::V1 => Stage::MainMode,
+        Version::V2 => Stage::IkeSaInit,
+    };
     let ike = match choose(&offered, &accepted) {
         Ok(ike) => ike,
-        Err(reason) => return Prediction::Fails { stage: Stage::MainMode, reason },
+        Err(reason) => return Prediction::Fails { stage, reason },
     };
+    let esp = match version {
+        Version::V1 => quick_mode(router, customer),
+        Version::V2 => child_sa(router, customer),
+    };
+    match esp {
+        Ok(esp) => Prediction::Established { ike, esp },
+        Err((stage, reason)) => Prediction::Fails { stage, reason },
+    }
+}
 
-    // There is one key exchange payload in Quick Mode, and every transform in it must name its group
-    // (RFC 2409 section 5.5). Alternatives with another group cannot be offered beside the first.
+/// There is one key exchange payload in Quick Mode, and every transform in it must name its group (RFC 2409 section
+/// 5.5). Alternatives with another group cannot be offered beside the first.
+fn quick_mode(router: &Policy, customer: &Policy) -> Result<Proposal, (Stage, String)> {
     let pfs = router.esp.first().group;
     let offered: Vec<_> = router.esp.iter().filter(|p| p.group == pfs).collect();
     let accepted: Vec<_> = customer.esp.iter().collect();
-    match choose(&offered, &accepted) {
-        Ok(esp) => Prediction::Established { ike, esp },
-        Err(reason) => Prediction::Fails { stage: Stage::QuickMode, reason },
-    }
+    choose(&offered, &accepted).map_err(|reason| (Stage::QuickMode, reason))
+}
+
+/// The first child SA is made without a key exchange of its own, so that a group of perfect forward secrecy is not
+/// spoken of before the first rekey (RFC 7296 section 1.2).
+fn child_sa(router: &Policy, customer: &Policy) -> Result<Proposal, (Stage, String)> {
+    let bare = |policy: &Policy| -> Vec<_> { policy.esp.iter().map(|p| Proposal { group: None, ..p }).collect() };
+    choose(&bare(router), &bare(customer)).map_err(|reason| (Stage::IkeAuth, reason))?;
+    let whole = |policy: &Policy| -> Vec<_> { policy.esp.iter().collect() };
+    choose(&whole(router), &whole(customer)).map_err(|reason| (Stage::CreateChildSa, reason))
 }
 
 /// The first proposal offered that is accepted, or why there is none.
@@ -98,6 +123,9 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::MainMode => "main mode",
             Self::QuickMode => "quick mode",
+            Self::IkeSaInit => "IKE_SA_INIT",
+            Self::IkeAuth => "IKE_AUTH",
+            Self::CreateChildSa => "CREATE_CHILD_SA",
         })
     }
 }
@@ -125,7 +153,7 @@ mod tests {
     }
 
     fn outcome(router: [&str; 2], customer: [&str; 2]) -> String {
-        predict(&policy(router[0], router[1]), &policy(customer[0], customer[1])).to_string()
+        predict(&policy(router[0], router[1]), &policy(customer[0], customer[1]), Version::V1).to_string()
     }
 
     #[test]
@@ -169,6 +197,28 @@ mod tests {
         assert!(outcome(router, ["3des-md5", "3des-md5"]).starts_with("fails in quick mode"));
     }
 
+    #[test]
+    fn version_2_agrees_on_perfect_forward_secrecy_when_it_rekeys() {
+        let outcome = |router: [&str; 2], customer: [&str; 2]| {
+            let [router, customer] = [router, customer].map(|[ike, esp]| policy(ike, esp));
+            predict(&router, &customer, Version::V2).to_string()
+        };
+        let router = ["aes256-sha256;modp2048", "aes256-sha256;modp2048,aes128-sha1"];
+        let cases = [
+            (
+                ["aes256-sha256;modp2048", "aes128-sha1"],
+                "established with aes256-sha256;modp2048, ESP aes128-sha1 with",
+            ),
+            (["aes256-sha512;modp2048", "aes128-sha1"], "fails in IKE_SA_INIT: no hash is common"),
+            (["aes256-sha256;modp2048", "aes192-sha1"], "fails in IKE_AUTH: no encryption is common"),
+            (["aes256-sha256;modp2048", "aes256-sha256"], "fails in CREATE_CHILD_SA: no combination is common"),
+        ];
+        for (customer, expected) in cases {
+            let outcome = outcome(router, customer);
+            assert!(outcome.starts_with(expected), "{outcome}");
+        }
+    }
+
     fn proposals() -> impl Strategy<Value = Proposals> {
         // Few of each, so that two policies often have something in common; the weakest and the strongest.
         let hashes = prop::sample::select(vec![Hash::Md5, Hash::Sha512]);
@@ -181,21 +231,27 @@ mod tests {
         })
     }
 
+    fn versions() -> impl Strategy<Value = Version> {
+        prop::sample::select(vec![Version::V1, Version::V2])
+    }
+
     fn policies() -> impl Strategy<Value = Policy> {
         (proposals(), proposals()).prop_map(|(ike, esp)| Policy::new(ike, esp))
     }
 
     proptest! {
         #[test]
-        fn equal_policies_establish_with_the_first_proposal(policy in policies()) {
+        fn equal_policies_establish_with_the_first_proposal(policy in policies(), version in versions()) {
             let first = policy.ike.first();
             let ike = Proposal { group: Some(first.ike_group()), ..first };
-            prop_assert_eq!(predict(&policy, &policy), Prediction::Established { ike, esp: policy.esp.first() });
+            prop_assert_eq!(predict(&policy, &policy, version), Prediction::Established { ike, esp: policy.esp.first() });
         }
 
         #[test]
-        fn what_is_chosen_was_in_both_policies(router in policies(), customer in policies()) {
-            if let Prediction::Established { ike, esp } = predict(&router, &customer) {
+        fn what_is_chosen_was_in_both_policies(
+            router in policies(), customer in policies(), version in versions(),
+        ) {
+            if let Prediction::Established { ike, esp } = predict(&router, &customer, version) {
                 for policy in [&router, &customer] {
                     let same = |p: Proposal| Proposal { group: Some(p.ike_group()), ..p } == ike;
                     prop_assert!(policy.ike.iter().any(same));
@@ -206,13 +262,15 @@ mod tests {
 
         #[test]
         fn main_mode_does_not_depend_on_who_begins(router in policies(), customer in policies()) {
-            let fails = |a, b| matches!(predict(a, b), Prediction::Fails { stage: Stage::MainMode, .. });
+            let fails = |a, b| {
+                matches!(predict(a, b, Version::V1), Prediction::Fails { stage: Stage::MainMode, .. })
+            };
             prop_assert_eq!(fails(&router, &customer), fails(&customer, &router));
         }
 
         #[test]
-        fn survives_json(router in policies(), customer in policies()) {
-            let prediction = predict(&router, &customer);
+        fn survives_json(router in policies(), customer in policies(), version in versions()) {
+            let prediction = predict(&router, &customer, version);
             let json = serde_json::to_string(&prediction).unwrap();
             prop_assert_eq!(serde_json::from_str::<Prediction>(&json).unwrap(), prediction);
         }

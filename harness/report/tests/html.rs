@@ -35,7 +35,7 @@ fn filled(text: &str) -> Record {
 fn fill(value: &mut serde_json::Value, text: &str) {
     use serde_json::Value;
     match value {
-        // Verdicts, sides, algorithms and addresses are typed, so no foreign text gets into them.
+        // Verdicts, sides, algorithms, versions and addresses are typed, so no foreign text gets into them.
         Value::String(s) if s.parse::<std::net::Ipv4Addr>().is_err() && !typed(s) => *s = text.to_owned(),
         Value::Array(items) => items.iter_mut().for_each(|item| fill(item, text)),
         Value::Object(members) => members.values_mut().for_each(|member| fill(member, text)),
@@ -45,7 +45,8 @@ fn fill(value: &mut serde_json::Value, text: &str) {
 
 fn typed(text: &str) -> bool {
     let verdict = Verdict::ALL.iter().any(|verdict| verdict.name() == text);
-    verdict || ["internet", "local", "remote", "aes128", "aes256", "3des", "sha1", "modp1536"].contains(&text)
+    let words = ["internet", "local", "remote", "aes128", "aes256", "3des", "sha1", "modp1536", "IKEv1", "IKEv2"];
+    verdict || words.contains(&text)
 }
 
 #[test]
@@ -74,6 +75,16 @@ fn hostile_texts_stay_texts() {
     assert_eq!(page.scripts, 1, "only the report's own script");
     assert!(!html.contains("<script>alert"));
     assert!(html.contains("&lt;script&gt;alert"));
+}
+
+#[test]
+fn what_was_put_up_for_choice_has_the_word_of_its_version() {
+    let mut cell = sample::proven("libreswan", "strongSwan 5.9.14", "aes128");
+    let html = render_html(&of(vec![cell.clone()])).unwrap();
+    assert!(html.contains("1 transform offered"));
+    let negotiation = &mut cell.account.as_mut().unwrap().negotiations[0];
+    (negotiation.version, negotiation.offered) = (policy::Version::V2, 2);
+    assert!(render_html(&of(vec![cell])).unwrap().contains("2 proposals offered"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub fn plan(cell: &Cell) -> String {
 
 fn describe(cell: &Cell, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}", cell.id)?;
-    writeln!(out, "  prediction: {}", judge::predict(&cell.policy))?;
+    writeln!(out, "  prediction: {}", judge::predict(cell))?;
     writeln!(out, "  topology:")?;
     for (name, vpc) in &cell.cloud.vpcs {
         writeln!(out, "    VPC {name} {}, router {}", vpc.cidr, vpc.router)?;
@@ -58,9 +58,10 @@ fn consequences(cell: &Cell, step: &Step) -> Vec<String> {
     match step {
         Step::Connect { customer, .. } => {
             let policy = &cell.policy;
+            let version = cell.ike_version.map_or_else(String::new, |version| format!(" ikeversion={version}"));
             vec![
                 format!(
-                    "API  createVpnCustomerGateway name={customer} ikepolicy={} esppolicy={}",
+                    "API  createVpnCustomerGateway name={customer} ikepolicy={} esppolicy={}{version}",
                     policy.ike, policy.esp
                 ),
                 "API  createVpnConnection".into(),

@@ -200,7 +200,7 @@ impl Hand<'_> {
             Err(_) if observation.broken.is_some() => audit::Account::default(),
             Err(e) => return Err(Error::file(&path)(std::io::Error::other(e))),
         };
-        let prediction = judge::predict(&cell.policy);
+        let prediction = judge::predict(cell);
         let evidence =
             Evidence { cell, prediction: &prediction, observation: &observation, facts: &facts, account: &account };
         let judgement = judge::judge(&evidence);
@@ -246,7 +246,7 @@ impl Hand<'_> {
             axes: cell.axes.clone(),
             verdict: Verdict::Broken,
             reason: String::new(),
-            prediction: judge::predict(&cell.policy).to_string(),
+            prediction: judge::predict(cell).to_string(),
             negotiated: None,
             router: router.join(", "),
             customer: customer.collect::<Vec<_>>().join(", "),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use ipnet::Ipv4Net;
-use policy::{Daemon, Group, Hash, Policy, PreSharedKey};
+use policy::{Daemon, Group, Hash, IkeVersion, Policy, PreSharedKey};
 use serde::{Deserialize, Serialize};
 
 use crate::Step;
@@ -25,6 +25,8 @@ pub struct Cell {
     pub customers: BTreeMap<String, Customer>,
     /// The policy of both ends.
     pub policy: Policy,
+    /// The version of IKE that both ends are told to speak, if the file says so.
+    pub ike_version: Option<IkeVersion>,
     pub steps: Vec<Step>,
 }
 
@@ -32,6 +34,11 @@ impl Cell {
     /// Whether it waits longer than a run in real time should.
     pub fn needs_virtual_time(&self) -> bool {
         self.steps.iter().any(Step::needs_virtual_time)
+    }
+
+    /// The version of IKE that both ends are told to speak: without a word in the file, what the profile tells them.
+    pub fn ike(&self) -> IkeVersion {
+        self.ike_version.unwrap_or(self.cloud.profile.ike())
     }
 }
 
@@ -125,6 +132,22 @@ impl Profile {
         }
     }
 
+    /// The version of IKE that its gateways speak unless they are told otherwise.
+    pub fn ike(self) -> IkeVersion {
+        match self {
+            Self::Spec2012 => IkeVersion::V1,
+            Self::V4_22 => IkeVersion::Either,
+        }
+    }
+
+    /// Whether a customer gateway has the parameter `ikeversion`, as since CloudStack 4.15.1.
+    pub fn has_ike_version(self) -> bool {
+        match self {
+            Self::Spec2012 => false,
+            Self::V4_22 => true,
+        }
+    }
+
     /// Whether each proposal of an IKE policy has to name its group, as since CloudStack 4.10.
     pub fn ike_needs_group(self) -> bool {
         match self {
@@ -138,17 +161,20 @@ impl Profile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ConnectionState {
     Pending,
+    /// The router has been told; the monitor has not looked yet. Only in 4.22.
+    Connecting,
     Connected,
     Disconnected,
     Error,
 }
 
 impl ConnectionState {
-    pub const ALL: [Self; 4] = [Self::Pending, Self::Connected, Self::Disconnected, Self::Error];
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Connecting, Self::Connected, Self::Disconnected, Self::Error];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Pending => "Pending",
+            Self::Connecting => "Connecting",
             Self::Connected => "Connected",
             Self::Disconnected => "Disconnected",
             Self::Error => "Error",

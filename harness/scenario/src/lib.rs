@@ -21,7 +21,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 
-use policy::Policy;
+use policy::{IkeVersion, Policy};
 
 use crate::{diagnostic::Problems, matrix::Axis};
 
@@ -43,6 +43,7 @@ pub struct Scenario {
     cloud: Cloud,
     customers: BTreeMap<String, Customer>,
     policy: Policy,
+    ike_version: Option<IkeVersion>,
     steps: Vec<Step>,
     axes: Vec<Axis>,
 }

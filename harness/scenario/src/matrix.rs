@@ -1,6 +1,6 @@
 //! Expansion of a scenario into cells.
 
-use policy::{Daemon, Encryption, Group, Hash, Lifetime, Policy, Proposal, Proposals};
+use policy::{Daemon, Encryption, Group, Hash, IkeVersion, Lifetime, Policy, Proposal, Proposals};
 
 use crate::{Cell, Profile, Scenario, StandsInFor, tree::At};
 
@@ -38,6 +38,7 @@ pub(crate) enum Setting {
     IkeLifetime(Lifetime),
     EspLifetime(Lifetime),
     Dpd(bool),
+    IkeVersion(IkeVersion),
     Profile(Profile),
     Router(String, Daemon),
     Daemon(String, Daemon),
@@ -83,6 +84,7 @@ impl Scenario {
             cloud: self.cloud.clone(),
             customers: self.customers.clone(),
             policy: self.policy.clone(),
+            ike_version: self.ike_version,
             steps: self.steps.clone(),
         };
         for placed in chosen.iter().flat_map(|value| &value.settings) {
@@ -104,6 +106,7 @@ impl Setting {
             Self::IkeLifetime(lifetime) => *ike_lifetime = *lifetime,
             Self::EspLifetime(lifetime) => *esp_lifetime = *lifetime,
             Self::Dpd(enabled) => *dpd = *enabled,
+            Self::IkeVersion(version) => cell.ike_version = Some(*version),
             Self::Profile(profile) => cell.cloud.profile = *profile,
             Self::Router(vpc, daemon) => {
                 cell.cloud.vpcs.entry(vpc.clone()).and_modify(|vpc| vpc.router = *daemon);

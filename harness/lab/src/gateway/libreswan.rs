@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path, process::Command, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use ipnet::Ipv4Net;
-use policy::Daemon;
+use policy::{Daemon, IkeVersion, Version};
 use tokio::sync::Mutex;
 
 use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, START, Status, Tunnel, kernel_status};
@@ -97,9 +97,12 @@ impl Gateway for Libreswan {
             self.secrets(&tunnels).await?;
             let file = format!("/run/ipsec/{}.conf", tunnel.name);
             self.machine.write_file(&file, configuration(tunnel).into_bytes(), 0o644).await?;
-            let mut command = program("addconn");
-            command.args(["--ctlsocket", SOCKET, "--config", &file, &tunnel.name]);
-            self.run(command, "addconn").await
+            for (_, name) in connections(tunnel) {
+                let mut command = program("addconn");
+                command.args(["--ctlsocket", SOCKET, "--config", &file, &name]);
+                self.run(command, "addconn").await?;
+            }
+            Ok(())
         })
     }
 
@@ -110,7 +113,9 @@ impl Gateway for Libreswan {
     fn terminate<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let mut tunnels = self.tunnels.lock().await;
-            self.whack(&["--delete", "--name", &tunnel.name]).await?;
+            for (_, name) in connections(tunnel) {
+                self.whack(&["--delete", "--name", &name]).await?;
+            }
             tunnels.retain(|known| known.name != tunnel.name);
             self.secrets(&tunnels).await
         })
@@ -125,17 +130,37 @@ impl Gateway for Libreswan {
     }
 }
 
+/// The connections that stand for a tunnel, that which is initiated first. One of libreswan has one version of IKE, so
+/// it takes two to answer either.
+fn connections(tunnel: &Tunnel) -> Vec<(Version, String)> {
+    let name = &tunnel.name;
+    match tunnel.ike {
+        IkeVersion::V1 => vec![(Version::V1, name.clone())],
+        IkeVersion::V2 => vec![(Version::V2, name.clone())],
+        IkeVersion::Either => vec![(Version::V2, name.clone()), (Version::V1, format!("{name}-v1"))],
+    }
+}
+
 /// ipsec.conf(5) of libreswan 5, with the values that CloudStack 4.0's `ipsectunnel.sh` writes. The laboratory
 /// does the routing, so the daemon's own script, a dozen processes for each event, is not run.
 fn configuration(tunnel: &Tunnel) -> String {
-    let Tunnel { name, local, peer, local_nets, peer_nets, policy, encapsulate, .. } = tunnel;
+    let sections = connections(tunnel).into_iter().map(|(version, name)| section(tunnel, version, &name));
+    [SETUP.to_owned()].into_iter().chain(sections).collect()
+}
+
+fn section(tunnel: &Tunnel, version: Version, name: &str) -> String {
+    let Tunnel { local, peer, local_nets, peer_nets, policy, encapsulate, .. } = tunnel;
     let join = |words: Vec<String>| words.join(",");
     let ike = join(policy.ike.iter().map(|p| format!("{}-{};{}", p.encryption, p.hash, p.ike_group())).collect());
     let esp = join(policy.esp.iter().map(|p| p.to_string()).collect());
     let pfs = if policy.esp.iter().any(|proposal| proposal.group.is_some()) { "yes" } else { "no" };
     let subnets = |nets: &[Ipv4Net]| nets.iter().map(Ipv4Net::to_string).collect::<Vec<_>>().join(" ");
+    let exchange = match version {
+        Version::V1 => "ikev1",
+        Version::V2 => "ikev2",
+    };
     let mut text = format!(
-        "{SETUP}conn {name}\n    keyexchange=ikev1\n    type=tunnel\n    authby=secret\n    left={local}\n    \
+        "conn {name}\n    keyexchange={exchange}\n    type=tunnel\n    authby=secret\n    left={local}\n    \
          leftsubnets={{{}}}\n    right={peer}\n    rightsubnets={{{}}}\n    ike={ike}\n    ikelifetime={}s\n    \
          esp={esp}\n    salifetime={}s\n    pfs={pfs}\n    leftupdown=%disabled\n    auto=ignore\n",
         subnets(local_nets),

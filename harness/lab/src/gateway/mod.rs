@@ -10,7 +10,7 @@ use std::{fmt, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use ipnet::Ipv4Net;
-use policy::{Daemon, Policy, PreSharedKey};
+use policy::{Daemon, IkeVersion, Policy, PreSharedKey};
 
 use crate::{Result, machine::Machine, xfrm};
 
@@ -35,6 +35,7 @@ pub struct Tunnel {
     pub peer_nets: Vec<Ipv4Net>,
     pub policy: Policy,
     pub key: PreSharedKey,
+    pub ike: IkeVersion,
     /// Wrap ESP in UDP even where no address is translated on the way.
     pub encapsulate: bool,
 }
@@ -51,7 +52,8 @@ impl Tunnel {
         }
     }
 
-    /// IKEv1 negotiates one pair of networks at a time (RFC 2409 section 5.5).
+    /// IKEv1 negotiates one pair of networks at a time (RFC 2409 section 5.5). In IKEv2 each pair has a child SA of its
+    /// own too, as with CloudStack's `splitconnections`: not every daemon takes several at once.
     pub fn pairs(&self) -> impl Iterator<Item = (Ipv4Net, Ipv4Net)> + '_ {
         self.local_nets.iter().flat_map(|&local| self.peer_nets.iter().map(move |&peer| (local, peer)))
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, os::unix::net::UnixStream, process::Command, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use policy::{Daemon, Proposal};
+use policy::{Daemon, IkeVersion, Proposal};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -235,7 +235,11 @@ fn connection(tunnel: &Tunnel) -> Connection {
         (child_name(tunnel, number), child)
     };
     Connection {
-        version: "1",
+        version: match tunnel.ike {
+            IkeVersion::V1 => "1",
+            IkeVersion::V2 => "2",
+            IkeVersion::Either => "0",
+        },
         local_addrs: [tunnel.local.to_string()],
         remote_addrs: [tunnel.peer.to_string()],
         proposals: policy.ike.iter().map(|proposal| words(proposal, Some(proposal.ike_group()))).collect(),

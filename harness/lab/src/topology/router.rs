@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use cloud::router::{Fabric, Future, IkeVersion, Router, RouterError, RouterPlan, Tier, TunnelStatus, Usage};
+use cloud::router::{Fabric, Future, Router, RouterError, RouterPlan, Tier, TunnelStatus, Usage};
 use ipnet::Ipv4Net;
 use policy::Daemon;
 use tokio::sync::Mutex as AsyncMutex;
@@ -123,9 +123,6 @@ impl VirtualRouter {
 
     /// Whether the tunnel is up, or was not asked to be; in words what there was of it otherwise.
     async fn establish(&self, wanted: cloud::router::Tunnel) -> Result<std::result::Result<(), String>> {
-        if wanted.ike != IkeVersion::V1 {
-            return Ok(Err("the laboratory's gateways speak version 1 of IKE only".into()));
-        }
         let gateway = self.gateway().await?;
         if let Some(former) = self.tunnel(wanted.connection) {
             self.take_down(gateway.as_ref(), &former).await?;
@@ -138,6 +135,7 @@ impl VirtualRouter {
             peer_nets: wanted.peer_cidrs,
             policy: wanted.policy,
             key: wanted.key,
+            ike: wanted.ike,
             encapsulate: wanted.force_encapsulation,
         };
         let carried = Carried { tunnel: tunnel.clone(), since_ns: now_ns() };

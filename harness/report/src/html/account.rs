@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use policy::Version;
 use runner::record::SaSummary;
 use serde::Serialize;
 use wire::audit::{Account, Negotiation, PointAccount, Side};
@@ -99,7 +100,7 @@ impl<'a> Point<'a> {
 
 /// Classes in which every frame is a finding.
 fn refutes(class: &str) -> bool {
-    matches!(class, "clear-text" | "unexplained" | "malformed" | "truncated" | "fragment" | "ikev2")
+    matches!(class, "clear-text" | "unexplained" | "malformed" | "truncated" | "fragment")
 }
 
 /// A count that is meant to equal a whole, and by how much it misses it.
@@ -130,7 +131,8 @@ struct Negotiated<'a> {
     chosen: Option<String>,
     /// The attributes as they stand in the answer.
     attributes: &'a str,
-    offered: usize,
+    /// How much was put up for choice, in words.
+    offered: String,
     quick_modes: u64,
     vendor_ids: &'a [String],
 }
@@ -155,7 +157,12 @@ impl<'a> Negotiated<'a> {
             frame: negotiation.answer_frame,
             chosen,
             attributes: negotiation.chosen.as_ref().map_or("", |chosen| &chosen.text),
-            offered: negotiation.offered,
+            offered: match (negotiation.version, negotiation.offered) {
+                (Version::V1, 1) => "1 transform".to_owned(),
+                (Version::V1, many) => format!("{many} transforms"),
+                (Version::V2, 1) => "1 proposal".to_owned(),
+                (Version::V2, many) => format!("{many} proposals"),
+            },
             quick_modes: negotiation.quick_modes,
             vendor_ids: &negotiation.vendor_ids,
         }

@@ -358,6 +358,7 @@ fn account(encryption: Encryption, clean: bool) -> Account {
             initiator: ROUTER,
             responder: CUSTOMER,
             cookies: ["7d2f01aa93c4be10".into(), "e1904c5577d0a3f2".into()],
+            version: policy::Version::V1,
             exchange: "main mode".into(),
             answer_frame: Some(7),
             chosen: Some(ChosenTransform {

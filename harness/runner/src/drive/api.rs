@@ -143,6 +143,7 @@ impl<'a> Api<'a> {
             peer_nets: vpc_cidr.into_iter().collect(),
             policy: cell.policy.clone(),
             key: planned.psk.clone(),
+            ike: cell.ike(),
             encapsulate: false,
         })
         .await?;
@@ -311,17 +312,22 @@ impl<'a> Api<'a> {
         }
         let cidrs: Vec<_> = planned.subnets.iter().map(ToString::to_string).collect();
         let policy = &cell.policy;
-        let parameters = [
+        let (address, cidrs) = (address.to_string(), cidrs.join(","));
+        let [ike, esp] = [&policy.ike, &policy.esp].map(ToString::to_string);
+        let [ike_lifetime, esp_lifetime] = [policy.ike_lifetime, policy.esp_lifetime].map(|time| time.0.to_string());
+        let mut parameters = vec![
             ("name", customer),
-            ("gateway", &address.to_string()),
-            ("cidrlist", &cidrs.join(",")),
+            ("gateway", address.as_str()),
+            ("cidrlist", &cidrs),
             ("ipsecpsk", planned.psk.expose()),
-            ("ikepolicy", &policy.ike.to_string()),
-            ("esppolicy", &policy.esp.to_string()),
-            ("ikelifetime", &policy.ike_lifetime.0.to_string()),
-            ("esplifetime", &policy.esp_lifetime.0.to_string()),
-            ("dpd", &policy.dpd.to_string()),
+            ("ikepolicy", &ike),
+            ("esppolicy", &esp),
+            ("ikelifetime", &ike_lifetime),
+            ("esplifetime", &esp_lifetime),
+            ("dpd", if policy.dpd { "true" } else { "false" }),
         ];
+        // Nothing is sent that the file does not say, so that the release's own default is what is proven.
+        parameters.extend(cell.ike_version.map(|version| ("ikeversion", version.name())));
         let created = self.client.run("createVpnCustomerGateway", &parameters).await?;
         let id = text(&created["vpncustomergateway"], "id")?;
         if let Some((name, _)) = cell.customers.get_key_value(customer) {

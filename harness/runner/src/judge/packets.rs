@@ -1,47 +1,69 @@
 //! What the capture has to say, as the audit accounts for it.
 
-use policy::{Lifetime, Prediction, Proposal};
+use policy::{Lifetime, Prediction, Proposal, Version};
 use wire::audit::{ChosenTransform, Code, Expected, Negotiation};
 
 use super::{Evidence, check};
 use crate::record::Check;
 
-/// Every phase 1 is Main Mode with a pre-shared key, and its answer is the policy.
+/// Every negotiation of an IKE SA has the version that is spoken, and its answer is the policy. In version 1 that is
+/// Main Mode with a pre-shared key; version 2 tells authentication only encrypted, and negotiates no lifetime.
 pub(super) fn phase_1(Evidence { prediction, account, cell, .. }: &Evidence<'_>) -> Option<Check> {
     let Prediction::Established { ike, .. } = prediction else { return None };
     let lifetime = cell.policy.ike_lifetime;
-    let wrong = account.negotiations.iter().find_map(|negotiation| difference(negotiation, *ike, lifetime));
+    let (wanted, requirement) = match cell.ike().initiates() {
+        Version::V1 => (format!("main mode, pre-shared key, {ike}, {} s", lifetime.0), "RFC 2409 sections 5 and 5.4"),
+        Version::V2 => (format!("IKE_SA_INIT, {ike}"), "RFC 7296 sections 1.2 and 3.3"),
+    };
+    let wrong = account.negotiations.iter().find_map(|negotiation| match cell.ike().initiates() {
+        version if negotiation.version != version => {
+            Some(format!("{} of {} from {}", negotiation.exchange, negotiation.version, negotiation.initiator))
+        }
+        Version::V1 => main_mode(negotiation, *ike, lifetime),
+        Version::V2 => ike_sa_init(negotiation, *ike),
+    });
     let observed = match (wrong, account.negotiations.as_slice()) {
         (Some(wrong), _) => Err(wrong),
         (None, []) => Err("no negotiation".into()),
         (None, [_]) => Ok("the answer of the one negotiation".into()),
         (None, all) => Ok(format!("the answers of all {} negotiations", all.len())),
     };
-    let wanted = format!("main mode, pre-shared key, {ike}, {} s", lifetime.0);
-    check("phase-1", "RFC 2409 sections 5 and 5.4", wanted, observed)
+    check("phase-1", requirement, wanted, observed)
 }
 
-fn difference(negotiation: &Negotiation, ike: Proposal, lifetime: Lifetime) -> Option<String> {
-    let at = negotiation.answer_frame.map_or("no frame".to_owned(), |frame| format!("frame {frame}"));
+/// What is wrong with a negotiation of version 1.
+fn main_mode(negotiation: &Negotiation, ike: Proposal, lifetime: Lifetime) -> Option<String> {
     if negotiation.exchange != "main mode" {
         return Some(format!("{} from {}", negotiation.exchange, negotiation.initiator));
     }
-    let Some(ChosenTransform { encryption, hash, group, pre_shared_key, lifetime_seconds, text }) = &negotiation.chosen
-    else {
-        return Some(format!("no answer to {} from {}", negotiation.cookies[0], negotiation.initiator));
+    let agrees = |chosen: &ChosenTransform| {
+        chosen.pre_shared_key && chosen.lifetime_seconds == Some(u64::from(lifetime.0)) && has(chosen, ike)
     };
-    let same = *encryption == Some(ike.encryption)
-        && *hash == Some(ike.hash)
-        && *group == Some(ike.ike_group())
-        && *pre_shared_key
-        && *lifetime_seconds == Some(u64::from(lifetime.0));
-    (!same).then(|| format!("{text} in {at}"))
+    difference(negotiation, agrees)
 }
 
-/// With DPD, both ends say that they know it (RFC 3706 section 5.2).
+/// What is wrong with a negotiation of version 2.
+fn ike_sa_init(negotiation: &Negotiation, ike: Proposal) -> Option<String> {
+    difference(negotiation, |chosen| has(chosen, ike))
+}
+
+fn has(chosen: &ChosenTransform, ike: Proposal) -> bool {
+    chosen.encryption == Some(ike.encryption) && chosen.hash == Some(ike.hash) && chosen.group == Some(ike.ike_group())
+}
+
+fn difference(negotiation: &Negotiation, agrees: impl Fn(&ChosenTransform) -> bool) -> Option<String> {
+    let at = negotiation.answer_frame.map_or("no frame".to_owned(), |frame| format!("frame {frame}"));
+    match &negotiation.chosen {
+        None => Some(format!("no answer to {} from {}", negotiation.cookies[0], negotiation.initiator)),
+        Some(chosen) if agrees(chosen) => None,
+        Some(chosen) => Some(format!("{} in {at}", chosen.text)),
+    }
+}
+
+/// With DPD, both ends say that they know it (RFC 3706 section 5.2). Version 2 has it without saying so.
 pub(super) fn dead_peer_detection(Evidence { cell, account, .. }: &Evidence<'_>) -> Option<Check> {
     const NAME: &str = "DPD (RFC 3706)";
-    if !cell.policy.dpd || account.negotiations.is_empty() {
+    if !cell.policy.dpd || account.negotiations.is_empty() || cell.ike().initiates() == Version::V2 {
         return None;
     }
     let silent = account.negotiations.iter().find(|n| !n.vendor_ids.iter().any(|name| name == NAME));

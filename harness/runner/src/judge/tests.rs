@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use policy::{Encryption, Group, Hash};
+use policy::{Encryption, Group, Hash, Version};
 use wire::audit::{
     ChosenTransform, Code, Expected, Finding, FlowAccount, Negotiation, PointAccount, ProbeSent, SaAccount, SaKeys,
     Side,
@@ -45,9 +45,27 @@ struct Case {
 impl Case {
     /// Two generations of SAs, and a probe each way.
     fn right() -> Self {
-        let cell = scenario::parse("one.yaml", SCENARIO).unwrap().cells().remove(0);
+        Self::of(SCENARIO)
+    }
+
+    /// The same in CloudStack 4.22, where version 2 of IKE is spoken.
+    fn right_in_4_22() -> Self {
+        let mut case = Self::of(&SCENARIO.replace("vpcs:", "profile: 4.22, vpcs:"));
+        let states = &mut case.observation.states;
+        let before = StateChange { state: "Connecting".into(), ..states[0].clone() };
+        states.insert(0, before);
+        let negotiation = &mut case.account.negotiations[0];
+        (negotiation.version, negotiation.exchange) = (Version::V2, "IKE_SA_INIT".into());
+        negotiation.vendor_ids.clear();
+        let chosen = negotiation.chosen.as_mut().unwrap();
+        (chosen.pre_shared_key, chosen.lifetime_seconds) = (false, None);
+        case
+    }
+
+    fn of(scenario: &str) -> Self {
+        let cell = scenario::parse("one.yaml", scenario).unwrap().cells().remove(0);
         let mut case = Self {
-            prediction: predict(&cell.policy),
+            prediction: predict(&cell),
             observation: Observation::default(),
             facts: Facts::default(),
             account: Account::default(),
@@ -129,6 +147,7 @@ fn negotiation() -> Negotiation {
         initiator: ROUTER,
         responder: CUSTOMER,
         cookies: ["01".repeat(8), "02".repeat(8)],
+        version: Version::V1,
         exchange: "main mode".into(),
         answer_frame: Some(2),
         chosen: Some(ChosenTransform {
@@ -190,6 +209,50 @@ fn each_defect_refutes_by_the_check_that_is_there_for_it() {
         assert_eq!(judgement.verdict, Verdict::Refuted, "{code}");
         assert!(failed.iter().any(|failed| *failed == code), "{code}: {failed:?}");
     }
+}
+
+#[test]
+fn a_tunnel_of_4_22_is_proven_by_its_first_exchange_and_passes_through_connecting() {
+    let judgement = Case::right_in_4_22().judged();
+    assert_eq!(judgement.verdict, Verdict::Proven, "{}", judgement.reason);
+    assert!(judgement.checks.iter().all(|check| check.code != "dpd-announced"));
+    type Plant = fn(&mut Case);
+    let defects: [(&str, Plant); 4] = [
+        ("phase-1", |case| case.account.negotiations[0].version = Version::V1),
+        ("phase-1", |case| case.account.negotiations[0].chosen.as_mut().unwrap().hash = Some(Hash::Sha256)),
+        ("phase-1", |case| case.account.negotiations[0].chosen = None),
+        ("api-state", |case| case.observation.states[2].state = "Disconnected".into()),
+    ];
+    for (code, plant) in defects {
+        let mut case = Case::right_in_4_22();
+        plant(&mut case);
+        let judgement = case.judged();
+        assert!(
+            judgement.checks.iter().any(|check| !check.holds && check.code == code),
+            "{code}: {}",
+            judgement.reason
+        );
+    }
+    let mut case = Case::right();
+    case.account.negotiations[0].version = Version::V2;
+    assert_eq!(case.judged().verdict, Verdict::Refuted, "version 2 where only version 1 is spoken");
+}
+
+#[test]
+fn a_monitor_that_looked_before_the_tunnel_was_up_is_no_loss_of_it() {
+    let insert = |case: &mut Case, at: usize| {
+        let early = StateChange { state: "Disconnected".into(), ..case.observation.states[0].clone() };
+        case.observation.states.insert(at, early);
+    };
+    let mut case = Case::right_in_4_22();
+    insert(&mut case, 1);
+    assert_eq!(case.judged().verdict, Verdict::Proven);
+    insert(&mut case, 3);
+    assert_eq!(case.judged().verdict, Verdict::Refuted);
+    // In 2012 a connection that begins is Connected at once.
+    let mut case = Case::right();
+    insert(&mut case, 0);
+    assert_eq!(case.judged().verdict, Verdict::Refuted);
 }
 
 #[test]

@@ -68,11 +68,12 @@ pub(crate) fn scenario(stem: String, root: &Node, problems: &mut Problems<'_>) -
         clauses: clauses.unwrap_or_default(),
         cloud: cloud?,
         customers: customers?,
-        policy: written.policy,
+        ike_version: written.ike_version.map(|(version, _)| version),
+        policy: written.policy.clone(),
         steps: steps?,
         axes,
     };
-    release::check(&scenario, &written.ike, &written.esp, problems);
+    release::check(&scenario, &written, problems);
     Some(scenario)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::policy::{Lifetime, Policy, Proposals};
+use ::policy::{IkeVersion, Lifetime, Policy, Proposals};
 
 use super::{
     fields::{Fields, list},
@@ -21,10 +21,11 @@ pub(super) struct Written {
     pub policy: Policy,
     pub ike: Vec<At>,
     pub esp: Vec<At>,
+    pub ike_version: Option<(IkeVersion, At)>,
 }
 
 pub(super) fn read(node: &Node, owner: At, problems: &mut Problems<'_>) -> Option<Written> {
-    let known = ["ike", "esp", "ike-lifetime", "esp-lifetime", "dpd"];
+    let known = ["ike", "esp", "ike-lifetime", "esp-lifetime", "dpd", "ike-version"];
     let fields = Fields::read(node, owner, "the policy", &known, problems)?;
     let ike = fields.require("ike", "`ike: aes128-sha1;modp1536`", problems);
     let ike = ike.and_then(|node| Some((proposals(node, problems)?, places(node))));
@@ -33,6 +34,7 @@ pub(super) fn read(node: &Node, owner: At, problems: &mut Problems<'_>) -> Optio
     let ike_lifetime = fields.get("ike-lifetime").map(|node| lifetime(node, problems));
     let esp_lifetime = fields.get("esp-lifetime").map(|node| lifetime(node, problems));
     let dpd = fields.get("dpd").map(|node| scalar::boolean(node, "dpd", problems));
+    let ike_version = fields.get("ike-version").and_then(|node| Some((version(node, problems)?, node.at)));
 
     let ((ike, ike_at), (esp, esp_at)) = (ike?, esp?);
     let policy = Policy::new(ike, esp);
@@ -42,7 +44,7 @@ pub(super) fn read(node: &Node, owner: At, problems: &mut Problems<'_>) -> Optio
         dpd: dpd.flatten().unwrap_or(policy.dpd),
         ..policy
     };
-    Some(Written { policy, ike: ike_at, esp: esp_at })
+    Some(Written { policy, ike: ike_at, esp: esp_at, ike_version })
 }
 
 /// Proposals in one policy string, or one by one in a list.
@@ -56,6 +58,10 @@ pub(super) fn proposals(node: &Node, problems: &mut Problems<'_>) -> Option<Prop
         return texts.join(",").parse().ok();
     }
     scalar::proposals(node, problems)
+}
+
+pub(super) fn version(node: &Node, problems: &mut Problems<'_>) -> Option<IkeVersion> {
+    scalar::word(node, "version of IKE", &IkeVersion::ALL, problems)
 }
 
 /// Where each of the proposals stands.

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use ::policy::{Group, Proposal, Proposals};
 
+use super::policy::Written;
 use crate::{
     Cell, Profile, Scenario,
     diagnostic::Problems,
@@ -12,28 +13,41 @@ use crate::{
     tree::At,
 };
 
-/// Reports what some cell's profile does not take, where the file has it: `ike` and `esp` are the places of the
-/// policy's own proposals.
-pub(super) fn check(scenario: &Scenario, ike: &[At], esp: &[At], problems: &mut Problems<'_>) {
+/// Reports what some cell's profile does not take, where the file has it.
+pub(super) fn check(scenario: &Scenario, written: &Written, problems: &mut Problems<'_>) {
     let mut found: Vec<(At, Fault)> = Vec::new();
+    let mut add = |place: Option<At>, fault: Fault| {
+        let fault = (place.unwrap_or(At::START), fault);
+        // Most cells share it.
+        if !found.contains(&fault) {
+            found.push(fault);
+        }
+    };
     for chosen in scenario.choices() {
         let cell = scenario.cell(&chosen);
-        for (phase, places) in [(Phase::Ike, ike), (Phase::Esp, esp)] {
+        let profile = cell.cloud.profile;
+        for (phase, places) in [(Phase::Ike, &written.ike), (Phase::Esp, &written.esp)] {
             for (number, proposal) in phase.proposals(&cell).iter().enumerate() {
-                for fault in faults(cell.cloud.profile, phase, proposal) {
-                    let place = phase.place(fault.part, &chosen).or(places.get(number).copied());
-                    let fault = (place.unwrap_or(At::START), fault);
-                    // Most cells share it.
-                    if !found.contains(&fault) {
-                        found.push(fault);
-                    }
+                for (kind, fault) in faults(profile, phase, proposal) {
+                    let varied = place(&chosen, |setting| phase.sets(kind, setting));
+                    add(varied.or(places.get(number).copied()), fault);
                 }
             }
+        }
+        if cell.ike_version.is_some() && !profile.has_ike_version() {
+            let varied = place(&chosen, |setting| matches!(setting, Setting::IkeVersion(_)));
+            add(varied.or(written.ike_version.map(|(_, at)| at)), without_version(profile));
         }
     }
     for (at, fault) in found {
         problems.report(at, fault.message, fault.help);
     }
+}
+
+/// Where the value was chosen that such a setting has, if an axis varies it. No two axes vary the same.
+fn place(chosen: &[&AxisValue], is_it: impl Fn(&Setting) -> bool) -> Option<At> {
+    let mut settings = chosen.iter().flat_map(|value| &value.settings);
+    settings.find(|placed| is_it(&placed.setting)).map(|placed| placed.at)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,7 +64,6 @@ enum Kind {
 
 #[derive(PartialEq, Eq)]
 struct Fault {
-    part: Kind,
     message: String,
     help: String,
 }
@@ -63,55 +76,52 @@ impl Phase {
         }
     }
 
-    /// Where the value was chosen that this part of the cell has, if an axis varies it. No two axes vary the same.
-    fn place(self, part: Kind, chosen: &[&AxisValue]) -> Option<At> {
-        let sets = |setting: &Setting| match (self, setting) {
+    /// Whether a setting sets this.
+    fn sets(self, kind: Kind, setting: &Setting) -> bool {
+        match (self, setting) {
             (Self::Ike, Setting::Ike(_)) | (Self::Esp, Setting::Esp(_)) => true,
             (Self::Ike, Setting::IkePart(found)) | (Self::Esp, Setting::EspPart(found)) => {
-                matches!((part, found), (Kind::Hash, Part::Hash(_)) | (Kind::Group, Part::Group(_)))
+                matches!((kind, found), (Kind::Hash, Part::Hash(_)) | (Kind::Group, Part::Group(_)))
             }
             _ => false,
-        };
-        let mut settings = chosen.iter().flat_map(|value| &value.settings);
-        settings.find(|placed| sets(&placed.setting)).map(|placed| placed.at)
+        }
     }
 }
 
-fn faults(profile: Profile, phase: Phase, proposal: Proposal) -> Vec<Fault> {
-    let hash = unknown(profile, Kind::Hash, proposal.hash, Profile::hashes);
+fn faults(profile: Profile, phase: Phase, proposal: Proposal) -> Vec<(Kind, Fault)> {
+    let hash = unknown(profile, "hash", proposal.hash, Profile::hashes);
     let group = match proposal.group {
-        Some(group) => unknown(profile, Kind::Group, group, Profile::groups),
+        Some(group) => unknown(profile, "group", group, Profile::groups),
         None if phase == Phase::Ike && profile.ike_needs_group() => Some(Fault {
-            part: Kind::Group,
             message: format!("profile `{profile}` takes no IKE policy without a group, as in `{proposal}`"),
             help: format!("write `{proposal};{}`, or another group", Group::Modp2048),
         }),
         None => None,
     };
-    [hash, group].into_iter().flatten().collect()
+    let hash = hash.map(|fault| (Kind::Hash, fault));
+    hash.into_iter().chain(group.map(|fault| (Kind::Group, fault))).collect()
+}
+
+fn without_version(profile: Profile) -> Fault {
+    let other = Profile::ALL.into_iter().find(|other| other.has_ike_version());
+    let other = other.map_or_else(String::new, |other| format!(", or write `profile: {other}` in `cloud`"));
+    let message = format!("profile `{profile}` has no `ike-version`: its gateways speak `{}`", profile.ike());
+    Fault { message, help: format!("leave it out{other}") }
 }
 
 /// That the profile does not know an algorithm, and which one does.
 fn unknown<T: Copy + PartialEq + Display>(
     profile: Profile,
-    part: Kind,
+    what: &str,
     value: T,
     known: fn(Profile) -> &'static [T],
 ) -> Option<Fault> {
     if known(profile).contains(&value) {
         return None;
     }
-    let what = match part {
-        Kind::Hash => "hash",
-        Kind::Group => "group",
-    };
     let words: Vec<_> = known(profile).iter().map(T::to_string).collect();
-    let knows = |other: &Profile| known(*other).contains(&value);
-    let other = Profile::ALL.into_iter().find(knows);
+    let other = Profile::ALL.into_iter().find(|other| known(*other).contains(&value));
     let other = other.map_or_else(String::new, |other| format!("; or `profile: {other}` in `cloud`, which knows it"));
-    Some(Fault {
-        part,
-        message: format!("profile `{profile}` does not know the {what} `{value}`"),
-        help: format!("write one of {}{other}", words.join(", ")),
-    })
+    let message = format!("profile `{profile}` does not know the {what} `{value}`");
+    Some(Fault { message, help: format!("write one of {}{other}", words.join(", ")) })
 }

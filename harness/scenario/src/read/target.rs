@@ -22,6 +22,7 @@ pub(super) enum Target<'p> {
     IkeLifetime,
     EspLifetime,
     Dpd,
+    IkeVersion,
     Profile,
     Router(&'p str),
     Daemon(&'p str),
@@ -43,7 +44,7 @@ pub(super) fn normalised(path: &str) -> &str {
 /// Every path that may be varied in this file.
 pub(super) fn paths(names: &Names) -> Vec<String> {
     let policy = ["ike", "ike.encryption", "ike.hash", "ike.group", "esp", "esp.encryption", "esp.hash", "esp.group"];
-    let policy = policy.into_iter().chain(["ike-lifetime", "esp-lifetime", "dpd", "cloud.profile"]);
+    let policy = policy.into_iter().chain(["ike-lifetime", "esp-lifetime", "dpd", "ike-version", "cloud.profile"]);
     let vpcs = names.vpcs().into_iter().map(|vpc| format!("cloud.vpcs.{vpc}.router"));
     let customers = names.customers().into_iter();
     let customers = customers.flat_map(|c| ["daemon", "stands-in-for"].map(|key| format!("customers.{c}.{key}")));
@@ -61,6 +62,7 @@ impl<'p> Target<'p> {
             ["ike-lifetime"] => Self::IkeLifetime,
             ["esp-lifetime"] => Self::EspLifetime,
             ["dpd"] => Self::Dpd,
+            ["ike-version"] => Self::IkeVersion,
             ["cloud", "profile"] => Self::Profile,
             ["cloud", "vpcs", vpc, "router"] if names.vpcs.contains_key(*vpc) => Self::Router(vpc),
             ["customers", customer, key] if names.customers.contains_key(*customer) => match *key {
@@ -95,6 +97,7 @@ impl<'p> Target<'p> {
                 (Setting::EspLifetime(lifetime), duration::format(Duration::from_secs(lifetime.0.into())))
             }
             Self::Dpd => named(scalar::boolean(node, "dpd", problems)?, Setting::Dpd),
+            Self::IkeVersion => named(policy::version(node, problems)?, Setting::IkeVersion),
             Self::Profile => named(cloud::profile(node, problems)?, Setting::Profile),
             Self::Router(vpc) => named(cloud::daemon(node, problems)?, |d| Setting::Router((*vpc).to_owned(), d)),
             Self::Daemon(customer) => {

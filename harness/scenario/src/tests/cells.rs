@@ -114,6 +114,19 @@ fn what_is_left_out_has_a_default() {
 }
 
 #[test]
+fn the_version_of_ike_is_the_profiles_unless_the_file_says_it() {
+    use policy::IkeVersion::{Either, V1, V2};
+    let versions = |text: &str| read(text).cells().iter().map(Cell::ike).collect::<Vec<_>>();
+    assert_eq!(versions(QUICKSTART), [V1, V1]);
+    assert_eq!(versions(&with_matrix("  cloud.profile: [spec-2012, 4.22]\n")), [V1, Either]);
+    let newer = edited("profile: spec-2012", "profile: 4.22").replace("  dpd: true", "  ike-version: ikev2");
+    assert_eq!(versions(&newer), [V2, V2]);
+    let varied = with_matrix("  policy.ike-version: [ike, ikev1, ikev2]\n").replace("spec-2012", "4.22");
+    assert_eq!(versions(&varied), [Either, V1, V2]);
+    assert_eq!(ids(&varied)[1], "quickstart/ike-version=ikev1");
+}
+
+#[test]
 fn parties_and_expectations() {
     let step = "exchange: { between: [branch 172.16.10.0/24, main.web], packets: 1 }";
     let both = "expect: { connection: Disconnected, within: 3m, traffic: none-in-clear }";

@@ -55,6 +55,7 @@ fn words() {
         ),
         ("esp: 3des-md5", "esp: «3des»", "`3des` is not a proposal", "`aes128-sha1;modp1536`"),
         ("esp: 3des-md5", "esp: [3des-md5, «aes256-md»]", "unknown hash `md`", "did you mean `md5`?"),
+        ("dpd: true ", "ike-version: «ikev3» ", "unknown version of IKE `ikev3`", "Known are ike, ikev1, ikev2"),
         ("dpd: true ", "dpd: «yes» ", "dpd is true or false, not `yes`", "write one of true, false"),
         ("dpd: true ", "dpd: «ture» ", "dpd is true or false", "did you mean `true`?"),
         ("connection: Connected", "connection: «connected»", "unknown connection state `connected`", "`Connected`?"),
@@ -87,6 +88,16 @@ fn what_the_profile_does_not_know() {
             with_matrix("  ends: { a: { ike.group: modp1024 }, b: { ike.group: «modp3072», esp.hash: sha1 } }\n"),
             "know the group `modp3072`",
             newer,
+        ),
+        (
+            edited("dpd: true ", "ike-version: «ike»"),
+            "profile `spec-2012` has no `ike-version`: its gateways speak `ikev1`",
+            "leave it out, or write `profile: 4.22` in `cloud`",
+        ),
+        (
+            with_matrix("  cloud.profile: [4.22, spec-2012]\n  ike-version: [«ikev2»]\n"),
+            "profile `spec-2012` has no `ike-version`",
+            "leave it out",
         ),
     ];
     for (text, message, help) in cases {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
-use policy::{Encryption, Group, Hash};
+use policy::{Encryption, Group, Hash, Version};
 use serde::{Deserialize, Serialize};
 
 /// What the auditor is told besides the capture.
@@ -119,32 +119,36 @@ pub struct SaAccount {
     pub last_seen_ns: u64,
 }
 
-/// One phase 1 negotiation, as far as its clear payloads tell.
+/// One negotiation of an IKE SA, as far as its clear payloads tell: phase 1, or IKE_SA_INIT.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Negotiation {
     pub initiator: Ipv4Addr,
     pub responder: Ipv4Addr,
-    /// Cookies in hexadecimal: initiator's, then responder's.
+    /// Cookies in hexadecimal: initiator's, then responder's. Version 2 calls them SPIs.
     pub cookies: [String; 2],
-    /// `main mode`, `aggressive mode`, or `exchange type N`.
+    pub version: Version,
+    /// `main mode`, `aggressive mode`, `IKE_SA_INIT`, or `exchange type N`.
     pub exchange: String,
     /// Number of the frame that holds the responder's choice, from 1, as Wireshark counts.
     pub answer_frame: Option<u64>,
     pub chosen: Option<ChosenTransform>,
+    /// Transforms of which the responder has to choose one; proposals in version 2.
     pub offered: usize,
     /// Vendor IDs by name, or in hexadecimal where the name is not known.
     pub vendor_ids: Vec<String>,
     pub quick_modes: u64,
 }
 
-/// The transform of an answer (RFC 2409 appendix A).
+/// The transform of an answer (RFC 2409 appendix A), or the proposal of one (RFC 7296 section 3.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChosenTransform {
     pub encryption: Option<Encryption>,
+    /// In version 2 of both integrity and pseudo-random function, if they have the same.
     pub hash: Option<Hash>,
     pub group: Option<Group>,
-    /// True for authentication method 1, pre-shared key.
+    /// True for authentication method 1, pre-shared key. Version 2 does not tell it in clear.
     pub pre_shared_key: bool,
+    /// Not negotiated in version 2.
     pub lifetime_seconds: Option<u64>,
     /// All attributes in words, for those whom the fields above do not tell enough.
     pub text: String,

@@ -22,7 +22,6 @@ pub enum Code {
     ProbeDuplicated,
     AggressiveMode,
     AmbiguousAnswer,
-    Ikev2,
     ForeignIsakmp,
     IpFragment,
     MalformedPacket,
@@ -32,7 +31,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 21] = [
         Self::ClearText,
         Self::UnknownSpi,
         Self::WrongIntegrity,
@@ -48,7 +47,6 @@ impl Code {
         Self::ProbeDuplicated,
         Self::AggressiveMode,
         Self::AmbiguousAnswer,
-        Self::Ikev2,
         Self::ForeignIsakmp,
         Self::IpFragment,
         Self::MalformedPacket,
@@ -75,7 +73,6 @@ impl Code {
             Self::ProbeDuplicated => "probe-duplicated",
             Self::AggressiveMode => "aggressive-mode",
             Self::AmbiguousAnswer => "ambiguous-answer",
-            Self::Ikev2 => "ikev2",
             Self::ForeignIsakmp => "foreign-isakmp",
             Self::IpFragment => "ip-fragment",
             Self::MalformedPacket => "malformed-packet",

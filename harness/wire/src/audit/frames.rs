@@ -217,18 +217,15 @@ impl<'a> Auditor<'a> {
         let ipv4::Packet { source, destination, .. } = *packet;
         self.went_past(frame, packet);
         let message = isakmp::Message::parse(bytes)?;
-        if message.is_ikev2() {
-            let text = format!("IKEv2 {} from {source} to {destination}", isakmp::exchange::name(message.exchange));
-            return Err(Defect::new("ikev2", Code::Ikev2, text));
-        }
+        let class = if message.is_ikev2() { "ikev2" } else { "isakmp" };
         let gateways = &self.facts.gateways;
         let stranger = [source, destination].into_iter().find(|address| !gateways.contains(address));
         if let Some(stranger) = stranger.filter(|_| !gateways.is_empty()) {
             let text = format!("ISAKMP from {source} to {destination}: {stranger} is none of the gateways");
-            return Err(Defect::new("isakmp", Code::ForeignIsakmp, text));
+            return Err(Defect::new(class, Code::ForeignIsakmp, text));
         }
         self.negotiations.see(frame.number, packet, &message, &mut self.findings)?;
-        Ok("isakmp")
+        Ok(class)
     }
 
     fn esp(

@@ -1,11 +1,13 @@
-//! Phase 1 as far as it is in clear: who offered what, what was chosen, and who they are.
+//! Phase 1, or IKE_SA_INIT, as far as it is in clear: who offered what, what was chosen, and who they are.
 
 use std::collections::{HashMap, HashSet};
+
+use policy::Version;
 
 use super::{ChosenTransform, Code, Finding, Negotiation, frames::Defect};
 use crate::{
     hex, ipv4,
-    isakmp::{Message, SecurityAssociation, exchange, payload, vendor_name},
+    isakmp::{Message, SecurityAssociation, exchange, ikev2, payload, vendor_name},
 };
 
 type Cookie = [u8; 8];
@@ -41,12 +43,22 @@ impl Negotiations {
         for payload in message.payloads() {
             payloads.push(payload?);
         }
-        let negotiates = matches!(message.exchange, exchange::MAIN_MODE | exchange::AGGRESSIVE_MODE);
+        // A responder that first wants a cookie or another group has not answered yet (RFC 7296 sections 1.2 and 2.6).
+        let has_sa = payloads.iter().any(|payload| payload.kind == payload::SECURITY_ASSOCIATION_2);
+        if message.exchange == exchange::IKE_SA_INIT && !has_sa {
+            return Ok(());
+        }
+        // What an offer begins, and what must not be without one.
+        let (negotiates, follows) = match message.exchange {
+            exchange::MAIN_MODE | exchange::AGGRESSIVE_MODE | exchange::IKE_SA_INIT => (true, false),
+            exchange::QUICK_MODE | exchange::IKE_AUTH => (false, true),
+            _ => (false, false),
+        };
         let known = self.find(message);
         let index = match known {
             Some(index) => index,
-            // An informational exchange alone is no negotiation.
-            None if negotiates || message.exchange == exchange::QUICK_MODE => self.add(packet, message),
+            None if negotiates || follows => self.add(packet, message),
+            // An informational exchange alone is no negotiation; and IKEv2 makes new SAs inside old ones.
             None => return Ok(()),
         };
         let tracked = &mut self.negotiations[index];
@@ -63,17 +75,17 @@ impl Negotiations {
         }
         for payload in payloads {
             match payload.kind {
-                payload::VENDOR_ID => {
+                payload::VENDOR_ID | payload::VENDOR_ID_2 => {
                     let name = vendor_name(payload.body);
                     if !tracked.account.vendor_ids.contains(&name) {
                         tracked.account.vendor_ids.push(name);
                     }
                 }
-                payload::SECURITY_ASSOCIATION if negotiates => {
-                    let sa = SecurityAssociation::parse(payload.body)?;
+                payload::SECURITY_ASSOCIATION | payload::SECURITY_ASSOCIATION_2 if negotiates => {
+                    let terms = Terms::parse(&tracked.account, payload.body)?;
                     // Only the first two messages have an SA payload, and only the first lacks this cookie.
                     let answers = message.responder_cookie != UNKNOWN;
-                    if answers { tracked.answer(frame, &sa, findings) } else { tracked.offer(&sa) }
+                    if answers { tracked.answer(frame, terms, findings) } else { tracked.offer(&terms) }
                 }
                 _ => {}
             }
@@ -95,6 +107,7 @@ impl Negotiations {
             initiator: packet.source,
             responder: packet.destination,
             cookies,
+            version: if message.is_ikev2() { Version::V2 } else { Version::V1 },
             exchange: exchange::name(message.exchange),
             answer_frame: None,
             chosen: None,
@@ -116,25 +129,53 @@ impl Negotiations {
     }
 }
 
+/// What an SA payload puts up for choice.
+struct Terms {
+    chosen: Vec<ChosenTransform>,
+    /// Whether one of them leaves nothing open.
+    whole: bool,
+}
+
+impl Terms {
+    fn parse(negotiation: &Negotiation, body: &[u8]) -> Result<Self, Defect> {
+        Ok(match negotiation.version {
+            Version::V1 => {
+                let sa = SecurityAssociation::parse(body)?;
+                Self { chosen: sa.transforms().map(|transform| transform.phase_1()).collect(), whole: true }
+            }
+            Version::V2 => {
+                let proposals = ikev2::Proposal::all(body)?;
+                let whole = proposals.iter().all(ikev2::Proposal::is_a_choice);
+                Self { chosen: proposals.iter().map(ikev2::Proposal::chosen).collect(), whole }
+            }
+        })
+    }
+}
+
 impl Tracked {
-    fn offer(&mut self, sa: &SecurityAssociation) {
+    fn offer(&mut self, terms: &Terms) {
         if !std::mem::replace(&mut self.offer_seen, true) {
-            self.account.offered = sa.transforms().count();
+            self.account.offered = terms.chosen.len();
         }
     }
 
-    /// The responder must choose exactly one transform (RFC 2408 section 4.2, RFC 2409 section 5).
-    fn answer(&mut self, frame: u64, sa: &SecurityAssociation, findings: &mut Vec<Finding>) {
+    /// The responder must choose exactly one transform (RFC 2408 section 4.2, RFC 2409 section 5), or one of each kind
+    /// (RFC 7296 section 2.7).
+    fn answer(&mut self, frame: u64, terms: Terms, findings: &mut Vec<Finding>) {
         if self.account.answer_frame.is_some() {
             return;
         }
         self.account.answer_frame = Some(frame);
-        let chosen: Vec<ChosenTransform> = sa.transforms().map(|transform| transform.phase_1()).collect();
-        if let [only] = &chosen[..] {
+        if let ([only], true) = (&terms.chosen[..], terms.whole) {
             self.account.chosen = Some(only.clone());
             return;
         }
-        let text = format!("{} answers with {} transforms instead of one", self.account.responder, chosen.len());
+        let (responder, count) = (self.account.responder, terms.chosen.len());
+        let text = match self.account.version {
+            Version::V1 => format!("{responder} answers with {count} transforms instead of one"),
+            Version::V2 if count == 1 => format!("{responder} answers with a proposal that leaves something open"),
+            Version::V2 => format!("{responder} answers with {count} proposals instead of one"),
+        };
         findings.push(Code::AmbiguousAnswer.finding(frame, text));
     }
 }

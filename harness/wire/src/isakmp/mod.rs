@@ -1,5 +1,7 @@
-//! ISAKMP (RFC 2408) as far as it is in clear: the header and the payload chain.
+//! Both versions of IKE as far as they are in clear: the header, which they share, and the payload chain (RFC 2408,
+//! RFC 7296 section 3).
 
+pub mod ikev2;
 mod offer;
 mod vendor;
 
@@ -21,8 +23,11 @@ pub mod exchange {
     pub const AGGRESSIVE_MODE: u8 = 4;
     pub const INFORMATIONAL: u8 = 5;
     pub const QUICK_MODE: u8 = 32;
+    /// IKEv2 numbers from here on (RFC 7296 section 3.1).
+    pub const IKE_SA_INIT: u8 = 34;
+    pub const IKE_AUTH: u8 = 35;
 
-    /// The exchange in words; IKEv2 numbers from 34 on (RFC 7296 section 3.1).
+    /// The exchange in words.
     pub fn name(number: u8) -> String {
         let name = match number {
             1 => "base",
@@ -33,8 +38,8 @@ pub mod exchange {
             6 => "transaction",
             QUICK_MODE => "quick mode",
             33 => "new group mode",
-            34 => "IKE_SA_INIT",
-            35 => "IKE_AUTH",
+            IKE_SA_INIT => "IKE_SA_INIT",
+            IKE_AUTH => "IKE_AUTH",
             36 => "CREATE_CHILD_SA",
             37 => "INFORMATIONAL",
             other => return format!("exchange type {other}"),
@@ -44,7 +49,7 @@ pub mod exchange {
 }
 
 pub mod payload {
-    //! Payload types (RFC 2408 section 3.1, RFC 3947 section 3.2).
+    //! Payload types (RFC 2408 section 3.1, RFC 3947 section 3.2), and some of version 2 (RFC 7296 section 3.2).
 
     pub const NONE: u8 = 0;
     pub const SECURITY_ASSOCIATION: u8 = 1;
@@ -59,6 +64,8 @@ pub mod payload {
     pub const VENDOR_ID: u8 = 13;
     pub const NAT_D: u8 = 20;
     pub const NAT_OA: u8 = 21;
+    pub const SECURITY_ASSOCIATION_2: u8 = 33;
+    pub const VENDOR_ID_2: u8 = 43;
 }
 
 const WHAT: &str = "an ISAKMP message";
@@ -69,7 +76,7 @@ const GENERIC_HEADER: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
     pub initiator_cookie: [u8; 8],
-    /// Zero in the first message of a negotiation.
+    /// Zero in the first message of a negotiation. Version 2 calls both SPIs.
     pub responder_cookie: [u8; 8],
     pub first_payload: u8,
     pub major_version: u8,
@@ -107,9 +114,12 @@ impl<'a> Message<'a> {
         self.major_version == 2
     }
 
-    /// The payloads in their order; none of an encrypted message.
+    /// The payloads in their order; none of an encrypted message, which in version 2 are all but the first exchange.
     pub fn payloads(&self) -> Payloads<'a> {
-        let clear = !self.encrypted && !self.is_ikev2();
+        let clear = match self.is_ikev2() {
+            true => self.exchange == exchange::IKE_SA_INIT,
+            false => !self.encrypted,
+        };
         Payloads { next: if clear { self.first_payload } else { payload::NONE }, rest: self.body }
     }
 }
@@ -152,4 +162,4 @@ impl<'a> Iterator for Payloads<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -68,6 +68,55 @@ fn sha_2_and_the_larger_groups_are_known_in_an_offer() {
     assert!(offered[2].text.starts_with("AES-CBC, key length 128, SHA2-512, MODP 8192, pre-shared key"));
 }
 
+/// Made by scapy 2.8 (`scapy.contrib.ikev2`): an IKE_SA_INIT that offers AES-256, SHA2-256, group 14, or AES-128,
+/// SHA2-512, group 16; then a key exchange, a nonce, and the vendor ID `strongSwan`.
+pub(crate) const OFFER_2: &str = "010101010101010100000000000000002120220800000000000000aa2200005c0200002c010100040300000\
+     c0100000c800e01000300000802000005030000080300000c000000080400000e0000002c020100040300000c0100000c800e0080030000080\
+     2000007030000080300000e000000080400001028000010000e00005a5a5a5a5a5a5a5a2b0000141111111111111111111111111111111100\
+     00000e7374726f6e675377616e";
+
+/// Its answer, likewise: the second proposal.
+pub(crate) const ANSWER_2: &str = "0101010101010101020202020202020221202220000000000000007022000030000000\
+     2c020100040300000c0100000c800e00800300000802000007030000080300000e000000080400001028000010001000005a5a5a5a5a5a5a5a\
+     0000001411111111111111111111111111111111";
+
+#[test]
+fn the_first_exchange_of_version_2_is_read() {
+    let bytes = hex::decode(OFFER_2).unwrap();
+    let message = Message::parse(&bytes).unwrap();
+    assert!(message.is_ikev2() && message.exchange == exchange::IKE_SA_INIT);
+    let payloads: Vec<_> = message.payloads().map(|found| found.unwrap()).collect();
+    let kinds: Vec<_> = payloads.iter().map(|payload| payload.kind).collect();
+    assert_eq!(kinds, [payload::SECURITY_ASSOCIATION_2, 34, 40, payload::VENDOR_ID_2]);
+    let offered = ikev2::Proposal::all(payloads[0].body).unwrap();
+    assert!(offered.len() == 2 && offered.iter().all(ikev2::Proposal::is_a_choice));
+    let expected = ChosenTransform {
+        encryption: Some(Encryption::Aes256),
+        hash: Some(Hash::Sha256),
+        group: Some(Group::Modp2048),
+        pre_shared_key: false,
+        lifetime_seconds: None,
+        text: "AES-CBC, key length 256, PRF-HMAC-SHA2-256, HMAC-SHA2-256-128, MODP 2048".to_owned(),
+    };
+    assert_eq!(offered[0].chosen(), expected);
+    // All later exchanges are encrypted as a whole.
+    let mut later = bytes.clone();
+    later[18] = exchange::IKE_AUTH;
+    assert_eq!(Message::parse(&later).unwrap().payloads().count(), 0);
+}
+
+#[test]
+fn a_proposal_of_version_2_with_two_hashes_has_none_of_a_policy() {
+    let mut bytes = hex::decode(ANSWER_2).unwrap();
+    let integrity = bytes.windows(4).position(|word| word == [3, 0, 0, 14]).unwrap();
+    bytes[integrity + 3] = 12;
+    let message = Message::parse(&bytes).unwrap();
+    let payload = message.payloads().next().unwrap().unwrap();
+    let chosen = ikev2::Proposal::all(payload.body).unwrap().remove(0).chosen();
+    assert_eq!((chosen.encryption, chosen.hash), (Some(Encryption::Aes128), None));
+    assert_eq!(chosen.text, "AES-CBC, key length 128, PRF-HMAC-SHA2-512, HMAC-SHA2-256-128, MODP 4096");
+}
+
 #[test]
 fn a_transform_of_phase_2_is_told_in_words() {
     let words = [0x8001, 1, 0x8002, 3600, 0x8004, 1, 0x8005, 2, 0x8006, 128, 0x8003, 5];
@@ -123,6 +172,9 @@ proptest! {
             for transform in sa.transforms() {
                 let _ = (transform.phase_1(), transform.phase_2_text());
             }
+        }
+        for proposal in ikev2::Proposal::all(&bytes).unwrap_or_default() {
+            let _ = (proposal.is_a_choice(), proposal.chosen());
         }
         let _ = vendor_name(&bytes);
     }

@@ -3,13 +3,16 @@
 
 use std::net::Ipv4Addr;
 
-use policy::{Encryption, Group, Hash};
+use policy::{Encryption, Group, Hash, Version};
 
 use super::{AT_CUSTOMER, AT_ROUTER, CUSTOMER, Lab, ROUTER, assert_found};
 use crate::{
     audit::{ChosenTransform, Code, Negotiation},
     esp,
-    isakmp::{self, payload},
+    isakmp::{
+        self, payload,
+        tests::{ANSWER_2, OFFER_2},
+    },
 };
 
 pub(super) fn message(cookies: [u8; 2], exchange: u8, message_id: u32, payloads: &[(u8, Vec<u8>)]) -> Vec<u8> {
@@ -73,6 +76,7 @@ fn a_negotiation_is_told_by_its_clear_payloads() {
         initiator: ROUTER,
         responder: CUSTOMER,
         cookies: ["0101010101010101".to_owned(), "0202020202020202".to_owned()],
+        version: Version::V1,
         exchange: "main mode".to_owned(),
         answer_frame: Some(2),
         chosen: Some(chosen),
@@ -83,6 +87,61 @@ fn a_negotiation_is_told_by_its_clear_payloads() {
     assert_eq!(*negotiation, expected);
 }
 
+/// The exchanges after the first one as far as they are in clear: a header, and a payload of type SK.
+fn encrypted(spis: [u8; 2], exchange: u8, id: u32) -> Vec<u8> {
+    let mut bytes = message(spis, exchange, id, &[(46, vec![0x5a; 32])]);
+    bytes[17] = 0x20;
+    bytes
+}
+
+#[test]
+fn a_negotiation_of_version_2_is_told_by_its_first_exchange() {
+    let mut lab = Lab::new();
+    let [offer, answer] = [OFFER_2, ANSWER_2].map(|digits| crate::hex::decode(digits).unwrap());
+    // The responder first wants to see that the initiator is there (RFC 7296 section 2.6).
+    let mut cookie = message([1, 9], isakmp::exchange::IKE_SA_INIT, 0, &[(41, vec![0; 12])]);
+    cookie[17] = 0x20;
+    for point in [AT_ROUTER, AT_CUSTOMER] {
+        lab.udp(point, ROUTER, CUSTOMER, 500, &offer);
+        lab.udp(point, CUSTOMER, ROUTER, 500, &cookie);
+        lab.udp(point, ROUTER, CUSTOMER, 500, &offer);
+        lab.udp(point, CUSTOMER, ROUTER, 500, &answer);
+        for (exchange, id) in [(isakmp::exchange::IKE_AUTH, 1), (36, 2), (37, 3)] {
+            let in_udp = [&[0; 4][..], &encrypted([1, 2], exchange, id)].concat();
+            lab.udp(point, ROUTER, CUSTOMER, esp::NAT_PORT, &in_udp);
+        }
+        // Of an SA that was made inside another one.
+        lab.udp(point, ROUTER, CUSTOMER, 500, &encrypted([7, 8], 37, 0));
+    }
+    assert_found(&lab, &[]);
+    let account = lab.account();
+    assert_eq!(account.points[AT_ROUTER].classes["ikev2"], 8);
+    let [negotiation] = &account.negotiations[..] else { panic!("{:#?}", account.negotiations) };
+    let chosen = negotiation.chosen.as_ref().unwrap();
+    let known = (chosen.encryption, chosen.hash, chosen.group);
+    assert_eq!(known, (Some(Encryption::Aes128), Some(Hash::Sha512), Some(Group::Modp4096)));
+    assert_eq!((negotiation.version, negotiation.exchange.as_str()), (Version::V2, "IKE_SA_INIT"));
+    assert_eq!((negotiation.answer_frame, negotiation.offered, negotiation.quick_modes), (Some(4), 2, 0));
+    assert_eq!(negotiation.cookies, ["01".repeat(8), "02".repeat(8)]);
+    assert_eq!(negotiation.vendor_ids, [crate::hex::encode(b"strongSwan")]);
+}
+
+#[test]
+fn an_answer_of_version_2_that_leaves_something_open_is_found() {
+    let mut lab = Lab::new();
+    let mut two = crate::hex::decode(OFFER_2).unwrap();
+    two[8..16].fill(2);
+    let two = lab.udp(AT_ROUTER, CUSTOMER, ROUTER, 500, &two);
+    // A second group where the integrity was.
+    let mut open = crate::hex::decode(ANSWER_2).unwrap();
+    open[..8].fill(3);
+    let integrity = open.windows(4).position(|word| word == [3, 0, 0, 14]).unwrap();
+    open[integrity] = 4;
+    let open = lab.udp(AT_ROUTER, CUSTOMER, ROUTER, 500, &open);
+    assert_found(&lab, &[(Code::AmbiguousAnswer, Some(two)), (Code::AmbiguousAnswer, Some(open))]);
+    assert!(lab.account().negotiations.iter().all(|negotiation| negotiation.chosen.is_none()));
+}
+
 #[test]
 fn negotiations_that_must_not_be_are_found() {
     let mut lab = Lab::new();
@@ -91,16 +150,12 @@ fn negotiations_that_must_not_be_are_found() {
     lab.udp(AT_CUSTOMER, ROUTER, CUSTOMER, 500, &aggressive);
     let ambiguous = message([3, 4], isakmp::exchange::MAIN_MODE, 0, &[offer(2)]);
     let ambiguous = lab.udp(AT_ROUTER, CUSTOMER, ROUTER, 500, &ambiguous);
-    let mut version_2 = message([5, 0], 34, 0, &[]);
-    version_2[17] = 0x20;
-    let version_2 = lab.udp(AT_ROUTER, ROUTER, CUSTOMER, 500, &version_2);
     let main = message([6, 0], isakmp::exchange::MAIN_MODE, 0, &[offer(1)]);
     let foreign = lab.udp(AT_ROUTER, Ipv4Addr::new(203, 0, 113, 66), ROUTER, 500, &main);
     let broken = lab.udp(AT_ROUTER, ROUTER, CUSTOMER, 500, &main[..40]);
     let expected = [
         (Code::AggressiveMode, Some(first)),
         (Code::AmbiguousAnswer, Some(ambiguous)),
-        (Code::Ikev2, Some(version_2)),
         (Code::ForeignIsakmp, Some(foreign)),
         (Code::MalformedPacket, Some(broken)),
     ];
