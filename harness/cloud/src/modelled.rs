@@ -10,7 +10,7 @@ use std::{
 };
 
 use ipnet::Ipv4Net;
-use policy::{Policy, PreSharedKey, Prediction, predict};
+use policy::{Policy, PreSharedKey, Prediction, Stage, Version, predict};
 use uuid::Uuid;
 
 use crate::{
@@ -84,7 +84,8 @@ struct ModelledRouter {
 impl Customers {
     /// Whether the tunnel comes up, or why not.
     fn answer(&self, tunnel: &Tunnel) -> Result<(), String> {
-        let Self::Listed(listed) = self else { return agree(&tunnel.policy, &tunnel.policy) };
+        let version = tunnel.ike.initiates();
+        let Self::Listed(listed) = self else { return agree(&tunnel.policy, &tunnel.policy, version) };
         let Some(customer) = listed.get(&tunnel.peer) else {
             return Err(format!("{} does not answer", tunnel.peer));
         };
@@ -94,14 +95,16 @@ impl Customers {
         let strange = tunnel.peer_cidrs.iter().find(|subnet| !customer.subnets.contains(subnet));
         match strange {
             Some(subnet) => Err(format!("{} has no subnet {subnet}", tunnel.peer)),
-            None => agree(&tunnel.policy, &customer.policy),
+            None => agree(&tunnel.policy, &customer.policy, version),
         }
     }
 }
 
-fn agree(router: &Policy, customer: &Policy) -> Result<(), String> {
-    match predict(router, customer) {
-        Prediction::Established { .. } => Ok(()),
+/// The customer answers either version of IKE.
+fn agree(router: &Policy, customer: &Policy, version: Version) -> Result<(), String> {
+    match predict(router, customer, version) {
+        // What fails at the first rekey has come up, and time does nothing to a tunnel here.
+        Prediction::Established { .. } | Prediction::Fails { stage: Stage::CreateChildSa, .. } => Ok(()),
         failure @ Prediction::Fails { .. } => Err(failure.to_string()),
     }
 }

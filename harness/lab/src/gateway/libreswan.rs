@@ -155,14 +155,16 @@ fn section(tunnel: &Tunnel, version: Version, name: &str) -> String {
     let esp = join(policy.esp.iter().map(|p| p.to_string()).collect());
     let pfs = if policy.esp.iter().any(|proposal| proposal.group.is_some()) { "yes" } else { "no" };
     let subnets = |nets: &[Ipv4Net]| nets.iter().map(Ipv4Net::to_string).collect::<Vec<_>>().join(" ");
-    let exchange = match version {
-        Version::V1 => "ikev1",
-        Version::V2 => "ikev2",
+    // Version 2 has no time of its own for dead peers, and a router that was rebooted has to say that what its peer still
+    // has of it is void (RFC 7296 section 2.4), which libreswan does only if it is told to.
+    let (exchange, first_contact) = match version {
+        Version::V1 => ("ikev1", ""),
+        Version::V2 => ("ikev2", "    initial-contact=yes\n"),
     };
     let mut text = format!(
         "conn {name}\n    keyexchange={exchange}\n    type=tunnel\n    authby=secret\n    left={local}\n    \
          leftsubnets={{{}}}\n    right={peer}\n    rightsubnets={{{}}}\n    ike={ike}\n    ikelifetime={}s\n    \
-         esp={esp}\n    salifetime={}s\n    pfs={pfs}\n    leftupdown=%disabled\n    auto=ignore\n",
+         esp={esp}\n    salifetime={}s\n    pfs={pfs}\n    leftupdown=%disabled\n    auto=ignore\n{first_contact}",
         subnets(local_nets),
         subnets(peer_nets),
         policy.ike_lifetime.0,
@@ -173,7 +175,10 @@ fn section(tunnel: &Tunnel, version: Version, name: &str) -> String {
     }
     if policy.dpd {
         // Writing to a string cannot fail.
-        let _ = write!(text, "    dpddelay={DPD_DELAY}\n    dpdtimeout={DPD_TIMEOUT}\n");
+        let _ = writeln!(text, "    dpddelay={DPD_DELAY}");
+        if version == Version::V1 {
+            let _ = writeln!(text, "    dpdtimeout={DPD_TIMEOUT}");
+        }
     }
     text
 }
