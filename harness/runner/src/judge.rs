@@ -100,6 +100,14 @@ fn check(code: &str, requirement: &str, expected: String, observed: Result<Strin
     Some(Check { code: code.to_owned(), requirement: requirement.to_owned(), expected, observed, holds })
 }
 
+/// What version 1 of IKE demands, or version 2, whichever is spoken.
+fn by_version<T>(cell: &Cell, [v1, v2]: [T; 2]) -> T {
+    match cell.ike().initiates() {
+        Version::V1 => v1,
+        Version::V2 => v2,
+    }
+}
+
 fn steps(Evidence { cell, observation, .. }: &Evidence<'_>) -> Option<Check> {
     // The cloud's objects come before the scenario's steps, and go after them.
     let all = cell.steps.len() + 2;
@@ -119,10 +127,7 @@ fn prediction(Evidence { cell, prediction, facts, .. }: &Evidence<'_>) -> Option
         Prediction::Fails { .. } if !up => Ok(seen),
         _ => Err(seen),
     };
-    let requirement = match cell.ike().initiates() {
-        Version::V1 => "RFC 2409 sections 5.4 and 5.5",
-        Version::V2 => "RFC 7296 sections 1.2 and 1.3",
-    };
+    let requirement = by_version(cell, ["RFC 2409 sections 5.4 and 5.5", "RFC 7296 sections 1.2 and 1.3"]);
     check("prediction", requirement, prediction.to_string(), observed)
 }
 

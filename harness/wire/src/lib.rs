@@ -5,7 +5,7 @@
 //! | [`pcapng`] | captures: a streaming writer, and a reader of ours and of foreign ones |
 //! | [`ethernet`], [`arp`], [`ipv4`], [`ipv6`], [`udp`], [`icmp`] | views of packets: checked once, then read in place |
 //! | [`esp`] | ESP, also inside UDP; opening and sealing with the keys of a kernel's SA |
-//! | [`isakmp`] | IKE version 1 as far as it is in clear: header, payloads, offers and answers, vendor IDs |
+//! | [`isakmp`] | both versions of IKE as far as they are in clear: header, payloads, offers and answers, vendor IDs |
 //! | [`probe`], [`marker`] | the numbered packet that guests exchange, and the frame that ends a capture |
 //! | [`wireshark`] | the keys, as Wireshark wants them |
 //! | [`audit`] | the judgement: every frame in one class, every ESP packet decrypted, nothing left over |

@@ -131,7 +131,7 @@ impl Gateway for Libreswan {
 }
 
 /// The connections that stand for a tunnel, that which is initiated first. One of libreswan has one version of IKE, so
-/// it takes two to answer either.
+/// it takes two to answer either; and while one of them negotiates, the networks are its own, and the other cannot.
 fn connections(tunnel: &Tunnel) -> Vec<(Version, String)> {
     let name = &tunnel.name;
     match tunnel.ike {

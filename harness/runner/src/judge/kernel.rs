@@ -8,14 +8,14 @@ use std::{
 use policy::Prediction;
 use scenario::Step;
 
-use super::{Evidence, check};
+use super::{Evidence, by_version, check};
 use crate::{
     observation::Observation,
     record::{Check, SaSummary},
 };
 
 /// Every SA has the algorithms of the policy, and there is no other.
-pub(super) fn suites(Evidence { prediction, observation, .. }: &Evidence<'_>) -> Option<Check> {
+pub(super) fn suites(Evidence { cell, prediction, observation, .. }: &Evidence<'_>) -> Option<Check> {
     let Prediction::Established { esp, .. } = prediction else { return None };
     let wanted = format!("{}-{}", esp.encryption, esp.hash);
     let other = observation.sas.iter().find(|sa| sa.suite != wanted);
@@ -24,7 +24,8 @@ pub(super) fn suites(Evidence { prediction, observation, .. }: &Evidence<'_>) ->
         (None, Some(sa)) => Err(format!("SPI {:#010x} on {} has {}", sa.spi, sa.machine, sa.suite)),
         (None, None) => Ok(format!("all {} SAs of both kernels have it", observation.sas.len())),
     };
-    check("sa-matches-policy", "RFC 2407 section 4.5", wanted, observed)
+    let requirement = by_version(cell, ["RFC 2407 section 4.5", "RFC 7296 section 3.3"]);
+    check("sa-matches-policy", requirement, wanted, observed)
 }
 
 /// Both kernels were watched without a gap, and each SA was known to both.
@@ -53,7 +54,8 @@ pub(super) fn rekeyed(Evidence { cell, observation, .. }: &Evidence<'_>) -> Opti
             continue;
         }
         wanted = wanted.max(due);
-        // One tunnel for each pair of networks (RFC 2409 section 5.5), made anew by each connect.
+        // One tunnel for each pair of networks (RFC 2409 section 5.5; the laboratory has it so in version 2 too), made
+        // anew by each connect.
         let subnets = cell.customers.get(customer).map_or(0, |customer| customer.subnets.len() as u64);
         let made = each_way(observation, &format!("router-{vpc}"), &format!("gateway-{customer}"));
         let rekeys = made.checked_div(subnets).unwrap_or(0).saturating_sub(life.connects);
@@ -68,7 +70,8 @@ pub(super) fn rekeyed(Evidence { cell, observation, .. }: &Evidence<'_>) -> Opti
     let limit = lifetime + KERNEL_SECOND;
     let observed = if fewest >= wanted && oldest <= limit { Ok(text) } else { Err(text) };
     let expected = format!("at least {wanted} rekeys, none older than {limit} s");
-    check("rekeyed", "RFC 2407 section 4.5.4", expected, observed)
+    let requirement = by_version(cell, ["RFC 2407 section 4.5.4", "RFC 7296 section 2.8"]);
+    check("rekeyed", requirement, expected, observed)
 }
 
 /// The kernel looks at an SA's lifetime once a second, counted from when the SA was made, and reckons in whole

@@ -3,7 +3,7 @@
 use policy::{Lifetime, Prediction, Proposal, Version};
 use wire::audit::{ChosenTransform, Code, Expected, Negotiation};
 
-use super::{Evidence, check};
+use super::{Evidence, by_version, check};
 use crate::record::Check;
 
 /// Every negotiation of an IKE SA has the version that is spoken, and its answer is the policy. In version 1 that is
@@ -11,16 +11,15 @@ use crate::record::Check;
 pub(super) fn phase_1(Evidence { prediction, account, cell, .. }: &Evidence<'_>) -> Option<Check> {
     let Prediction::Established { ike, .. } = prediction else { return None };
     let lifetime = cell.policy.ike_lifetime;
-    let (wanted, requirement) = match cell.ike().initiates() {
-        Version::V1 => (format!("main mode, pre-shared key, {ike}, {} s", lifetime.0), "RFC 2409 sections 5 and 5.4"),
-        Version::V2 => (format!("IKE_SA_INIT, {ike}"), "RFC 7296 sections 1.2 and 3.3"),
-    };
+    let requirement = by_version(cell, ["RFC 2409 sections 5 and 5.4", "RFC 7296 sections 1.2 and 3.3"]);
+    let main_mode = format!("main mode, pre-shared key, {ike}, {} s", lifetime.0);
+    let wanted = by_version(cell, [main_mode, format!("IKE_SA_INIT, {ike}")]);
     let wrong = account.negotiations.iter().find_map(|negotiation| match cell.ike().initiates() {
         version if negotiation.version != version => {
             Some(format!("{} of {} from {}", negotiation.exchange, negotiation.version, negotiation.initiator))
         }
-        Version::V1 => main_mode(negotiation, *ike, lifetime),
-        Version::V2 => ike_sa_init(negotiation, *ike),
+        Version::V1 => in_main_mode(negotiation, *ike, lifetime),
+        Version::V2 => in_ike_sa_init(negotiation, *ike),
     });
     let observed = match (wrong, account.negotiations.as_slice()) {
         (Some(wrong), _) => Err(wrong),
@@ -32,7 +31,7 @@ pub(super) fn phase_1(Evidence { prediction, account, cell, .. }: &Evidence<'_>)
 }
 
 /// What is wrong with a negotiation of version 1.
-fn main_mode(negotiation: &Negotiation, ike: Proposal, lifetime: Lifetime) -> Option<String> {
+fn in_main_mode(negotiation: &Negotiation, ike: Proposal, lifetime: Lifetime) -> Option<String> {
     if negotiation.exchange != "main mode" {
         return Some(format!("{} from {}", negotiation.exchange, negotiation.initiator));
     }
@@ -43,7 +42,7 @@ fn main_mode(negotiation: &Negotiation, ike: Proposal, lifetime: Lifetime) -> Op
 }
 
 /// What is wrong with a negotiation of version 2.
-fn ike_sa_init(negotiation: &Negotiation, ike: Proposal) -> Option<String> {
+fn in_ike_sa_init(negotiation: &Negotiation, ike: Proposal) -> Option<String> {
     difference(negotiation, |chosen| has(chosen, ike))
 }
 
