@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rusqlite::Connection;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Access, Action, Answer, Call, Command, Event, Parameter, Result, Rows, Type, vpc};
@@ -270,12 +271,15 @@ pub(super) fn add_owner(call: &Call, db: &Connection, view: &mut Value, owner: O
 }
 
 /// The fields, for the objects of one owner.
+#[derive(Serialize)]
 pub(super) struct OwnerFields {
-    pub owner: Owner,
+    #[serde(skip)]
+    owner: Owner,
     account: String,
-    domain_id: String,
+    domainid: String,
     domain: String,
-    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domainpath: Option<String>,
 }
 
 impl OwnerFields {
@@ -283,19 +287,40 @@ impl OwnerFields {
         let account = account::get(db, owner)?;
         Ok(Self {
             owner,
-            path: call.is_since(Release::V4_22).then(|| path(&account.domain_path)),
+            domainpath: call.is_since(Release::V4_22).then(|| path(&account.domain_path)),
             account: account.name,
-            domain_id: account.domain_uuid.to_string(),
+            domainid: account.domain_uuid.to_string(),
             domain: account.domain,
         })
     }
 
-    pub(super) fn add(&self, view: &mut Value) {
-        view["account"] = json!(self.account);
-        view["domainid"] = json!(self.domain_id);
-        view["domain"] = json!(self.domain);
-        if let Some(path) = &self.path {
-            view["domainpath"] = json!(path);
+    fn add(self, view: &mut Value) {
+        view["account"] = self.account.into();
+        view["domainid"] = self.domainid.into();
+        view["domain"] = self.domain.into();
+        if let Some(path) = self.domainpath {
+            view["domainpath"] = path.into();
         }
+    }
+}
+
+/// The owners of a list's rows, most of which belong to whom the row before belongs to.
+pub(super) struct Owners<'a> {
+    call: &'a Call,
+    db: &'a Connection,
+    last: Option<OwnerFields>,
+}
+
+impl<'a> Owners<'a> {
+    pub(super) fn new(call: &'a Call, db: &'a Connection) -> Self {
+        Self { call, db, last: None }
+    }
+
+    pub(super) fn get(&mut self, owner: Owner) -> Result<&OwnerFields> {
+        let known = match self.last.take().filter(|last| last.owner == owner) {
+            Some(known) => known,
+            None => OwnerFields::of(self.call, self.db, owner)?,
+        };
+        Ok(self.last.insert(known))
     }
 }

@@ -1,12 +1,13 @@
 //! Connections between a VPN gateway and a customer gateway.
 
 use rusqlite::Connection as Db;
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{
     Action, Answer, Call, Command, Event, Kind, Parameter, Result, Rows, Type,
-    account::OwnerFields,
-    customer_gateway::{describe, named},
+    account::{OwnerFields, Owners},
+    customer_gateway::{Description, named},
     vpn_gateway::rename,
 };
 use crate::{
@@ -238,7 +239,7 @@ fn shown(call: &Call, id: i64) -> Result<Answer> {
         let found = connection::select().is("c.id", Some(id)).one(db, connection::read_shown)?;
         let connection = found.ok_or_else(|| Failure::internal("Failed to find the VPN connection"))?;
         let owner = OwnerFields::of(call, db, connection.owner)?;
-        Ok(Answer::Object("vpnconnection", view(call, connection, &owner)))
+        Ok(Answer::Object("vpnconnection", json!(View::of(call, &connection, &owner))))
     })
 }
 
@@ -250,33 +251,45 @@ fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
             .is("c.id", arguments.id("id"))
             .belongs("c.vpn_gateway_id IN (SELECT id FROM s2s_vpn_gateway WHERE vpc_id = ?)", arguments.id("vpcid"))
             .is("c.display", arguments.flag("fordisplay"));
-        // Most belong to whom the one before belongs to.
-        let mut owner: Option<OwnerFields> = None;
+        let mut owners = Owners::new(call, db);
         wanted.page(db, page, connection::read_shown, |connection| {
-            let known = match owner.take().filter(|known| known.owner == connection.owner) {
-                Some(known) => known,
-                None => OwnerFields::of(call, db, connection.owner)?,
-            };
-            rows.push(&view(call, connection, owner.insert(known)));
+            rows.push(&View::of(call, &connection, owners.get(connection.owner)?));
             Ok(())
         })
     })
 }
 
-/// Texts are moved, not copied: a list may be long.
-fn view(call: &Call, connection: connection::Shown, owner: &OwnerFields) -> Value {
-    let mut view = Value::Object(Map::new());
-    view["id"] = connection.uuid.into();
-    view["s2svpngatewayid"] = connection.vpn_gateway.into();
-    view["s2scustomergatewayid"] = connection.customer_gateway.into();
-    view["state"] = connection.state.into();
-    view["passive"] = connection.passive.into();
-    view["created"] = api_time(&connection.created).into();
-    view["publicip"] = connection.public_address.into();
-    describe(call, &mut view, connection.customer);
-    if call.is_since(Release::V4_22) && call.caller.is_root() {
-        view["fordisplay"] = connection.display.into();
+#[derive(Serialize)]
+struct View<'a> {
+    id: &'a str,
+    s2svpngatewayid: &'a str,
+    s2scustomergatewayid: &'a str,
+    state: &'a str,
+    passive: bool,
+    created: String,
+    publicip: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fordisplay: Option<bool>,
+    #[serde(flatten)]
+    description: Description<'a>,
+    #[serde(flatten)]
+    owner: &'a OwnerFields,
+}
+
+impl<'a> View<'a> {
+    fn of(call: &Call, connection: &'a connection::Shown, owner: &'a OwnerFields) -> Self {
+        let with_display = call.is_since(Release::V4_22) && call.caller.is_root();
+        Self {
+            id: &connection.uuid,
+            s2svpngatewayid: &connection.vpn_gateway,
+            s2scustomergatewayid: &connection.customer_gateway,
+            state: &connection.state,
+            passive: connection.passive,
+            created: api_time(&connection.created),
+            publicip: &connection.public_address,
+            fordisplay: with_display.then_some(connection.display),
+            description: Description::of(call, &connection.customer),
+            owner,
+        }
     }
-    owner.add(&mut view);
-    view
 }

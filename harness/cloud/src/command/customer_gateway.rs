@@ -1,10 +1,13 @@
 //! Customer gateways: what an owner says of the far end. Nothing of it is tried out.
 
 use rusqlite::Connection;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{
-    Action, Answer, Call, Command, Event, Parameter, Result, Rows, Type, account::add_owner, connection as links,
+    Action, Answer, Call, Command, Event, Parameter, Result, Rows, Type,
+    account::{OwnerFields, Owners},
+    connection as links,
 };
 use crate::{
     profile::{Release, fill},
@@ -239,9 +242,11 @@ fn check_subnets(call: &Call, cidr_list: &str) -> Result<()> {
 }
 
 fn shown(call: &Call, id: i64) -> Result<Answer> {
-    call.cloud.store.transaction(|db| match customer_gateway::find(db, id)? {
-        Some(gateway) => Ok(Answer::Object("vpncustomergateway", view(call, db, gateway)?)),
-        None => Err(Failure::internal("Failed to find the customer VPN gateway")),
+    call.cloud.store.read(|db| {
+        let gone = || Failure::internal("Failed to find the customer VPN gateway");
+        let gateway = customer_gateway::find(db, id)?.ok_or_else(gone)?;
+        let owner = OwnerFields::of(call, db, gateway.owner)?;
+        Ok(Answer::Object("vpncustomergateway", json!(View::of(call, &gateway, &owner))))
     })
 }
 
@@ -271,37 +276,72 @@ fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
             .within(&call.scope(db)?, "s2s_customer_gateway")
             .is("id", call.arguments.id("id"))
             .mentions("name", call.keyword());
+        let mut owners = Owners::new(call, db);
         wanted.page(db, page, customer_gateway::read, |gateway| {
-            rows.push(&view(call, db, gateway)?);
+            rows.push(&View::of(call, &gateway, owners.get(gateway.owner)?));
             Ok(())
         })
     })
 }
 
-fn view(call: &Call, db: &Connection, gateway: CustomerGateway) -> Result<Value> {
-    let mut view = json!({ "id": gateway.uuid.to_string(), "name": gateway.data.name });
-    if call.is_since(Release::V4_22) {
-        view["hasannotations"] = json!(false);
+#[derive(Serialize)]
+struct View<'a> {
+    id: String,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hasannotations: Option<bool>,
+    #[serde(flatten)]
+    description: Description<'a>,
+    #[serde(flatten)]
+    owner: &'a OwnerFields,
+}
+
+impl<'a> View<'a> {
+    fn of(call: &Call, gateway: &'a CustomerGateway, owner: &'a OwnerFields) -> Self {
+        Self {
+            id: gateway.uuid.to_string(),
+            name: &gateway.data.name,
+            hasannotations: call.is_since(Release::V4_22).then_some(false),
+            description: Description::of(call, &gateway.data),
+            owner,
+        }
     }
-    add_owner(call, db, &mut view, gateway.owner)?;
-    describe(call, &mut view, gateway.data);
-    Ok(view)
 }
 
 /// What connections repeat of their customer gateway; the pre-shared key is its owner's to read.
-pub(super) fn describe(call: &Call, view: &mut Value, data: New) {
-    view["gateway"] = data.gateway.to_string().into();
-    view["cidrlist"] = data.cidr_list.into();
-    view["ipsecpsk"] = data.psk.expose().into();
-    view["ikepolicy"] = data.ike_policy.into();
-    view["esppolicy"] = data.esp_policy.into();
-    view["ikelifetime"] = data.ike_lifetime.into();
-    view["esplifetime"] = data.esp_lifetime.into();
-    view["dpd"] = data.dpd.into();
-    // Later than the specification, but clients compare it with what they would send.
-    view["forceencap"] = data.force_encap.into();
-    if call.is_since(Release::V4_22) {
-        view["splitconnections"] = data.split.into();
-        view["ikeversion"] = data.ike_version.into();
+#[derive(Serialize)]
+pub(super) struct Description<'a> {
+    gateway: String,
+    cidrlist: &'a str,
+    ipsecpsk: &'a str,
+    ikepolicy: &'a str,
+    esppolicy: &'a str,
+    ikelifetime: i64,
+    esplifetime: i64,
+    dpd: bool,
+    /// Later than the specification, but clients compare it with what they would send.
+    forceencap: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    splitconnections: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ikeversion: Option<&'a str>,
+}
+
+impl<'a> Description<'a> {
+    pub(super) fn of(call: &Call, data: &'a New) -> Self {
+        let is_late = call.is_since(Release::V4_22);
+        Self {
+            gateway: data.gateway.to_string(),
+            cidrlist: &data.cidr_list,
+            ipsecpsk: data.psk.expose(),
+            ikepolicy: &data.ike_policy,
+            esppolicy: &data.esp_policy,
+            ikelifetime: data.ike_lifetime,
+            esplifetime: data.esp_lifetime,
+            dpd: data.dpd,
+            forceencap: data.force_encap,
+            splitconnections: is_late.then_some(data.split),
+            ikeversion: is_late.then_some(&data.ike_version),
+        }
     }
 }

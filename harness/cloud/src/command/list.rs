@@ -1,5 +1,6 @@
 //! What all lists share: the parameters, the choice of accounts, and paging.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Call, Parameter, Result, Type};
@@ -42,7 +43,7 @@ impl Rows {
         Self { object, format, text: String::new(), any: false }
     }
 
-    pub(crate) fn push(&mut self, row: &Value) {
+    pub(crate) fn push(&mut self, row: &impl Serialize) {
         self.format.add_row(&mut self.text, self.object, !self.any, row);
         self.any = true;
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::{
@@ -34,7 +34,8 @@ pub(crate) async fn run(cloud: Arc<Cloud>, interval: Duration) {
 pub(crate) async fn sweep(cloud: &Cloud, patience: Duration) {
     // A store that cannot be read now may be readable the next time.
     let Ok(vpcs) = cloud.store.read(connection::monitored_vpcs) else { return };
-    join_all(vpcs.into_iter().map(|vpc| timeout(patience, check(cloud, vpc)))).await;
+    let look = async |vpc| drop(timeout(patience, check(cloud, vpc)).await);
+    stream::iter(vpcs).for_each_concurrent(None, look).await;
 }
 
 /// The turn keeps a job from being overtaken: what was seen before it must not be written after it.

@@ -1,7 +1,8 @@
 //! Answers as they leave: JSON, or CloudStack's default, XML.
 
-use std::{borrow::Cow, fmt::Write};
+use std::borrow::Cow;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::profile::Rules;
@@ -58,16 +59,16 @@ impl Format {
     }
 
     /// Appends a row of a list.
-    pub(crate) fn add_row(self, rows: &mut String, object: &str, is_first: bool, row: &Value) {
+    pub(crate) fn add_row(self, rows: &mut String, object: &str, is_first: bool, row: &impl Serialize) {
+        const FIELDS: &str = "fields are texts, numbers and truth values";
         match self {
             Self::Json => {
                 if !is_first {
                     rows.push(',');
                 }
-                // A string takes whatever is written to it.
-                let _ = write!(rows, "{row}");
+                rows.push_str(&serde_json::to_string(row).expect(FIELDS));
             }
-            Self::Xml => element(rows, object, row),
+            Self::Xml => element(rows, object, &serde_json::to_value(row).expect(FIELDS)),
         }
     }
 

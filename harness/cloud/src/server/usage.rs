@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
 use super::{
@@ -66,5 +66,6 @@ pub(crate) async fn read_all(cloud: Arc<Cloud>) {
         let _turn = cloud.turns.queue(vpc).come().await;
         let _ = read(&cloud, vpc).await;
     };
-    join_all(vpcs.into_iter().map(|vpc| timeout(PATIENCE, one(vpc)))).await;
+    let look = async |vpc| drop(timeout(PATIENCE, one(vpc)).await);
+    stream::iter(vpcs).for_each_concurrent(None, look).await;
 }
