@@ -34,7 +34,7 @@ mod store;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use client::{Call, Client, ClientError};
+pub use client::{Begun, Call, Client, ClientError};
 pub use config::{Config, Credentials, StoreLocation};
 pub use error::CloudError;
 pub use log::{Level, Log, LogLine};

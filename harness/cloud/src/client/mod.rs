@@ -36,12 +36,23 @@ pub struct Call {
     pub answer: Value,
 }
 
+/// An asynchronous command that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub command: String,
+    pub job: String,
+    /// The id of what is being made, by clouds that tell it before it is there.
+    pub id: Option<String>,
+}
+
 impl Client {
     /// For an endpoint such as `http://127.0.0.1:8080/client/api`. A proxy in the environment is not used.
     pub fn new(endpoint: String, credentials: Credentials) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
+            // An address where nothing is does not even refuse.
+            .timeout_connect(Some(Duration::from_secs(30)))
             // Long, because createNetwork answers when the network is there.
             .timeout_global(Some(Duration::from_secs(600)))
             // Before a server ends them: CloudStack and this service do after 30 s.
@@ -106,26 +117,38 @@ impl Client {
 
     /// Sends an asynchronous command, waits for its job and returns the job's result.
     pub async fn run(&self, command: &str, parameters: &[(&str, &str)]) -> Result<Value, ClientError> {
+        let begun = self.begin(command, parameters).await?;
+        self.finish(&begun).await
+    }
+
+    /// Sends an asynchronous command.
+    pub async fn begin(&self, command: &str, parameters: &[(&str, &str)]) -> Result<Begun, ClientError> {
         let answer = self.call(command, parameters).await?;
         let Some(job) = answer["jobid"].as_str() else {
             let what = "names no job: the command is synchronous, so call it".to_owned();
             return Err(ClientError::Unexpected { command: command.to_owned(), status: 200, what });
         };
+        let id = answer["id"].as_str().map(str::to_owned);
+        Ok(Begun { command: command.to_owned(), job: job.to_owned(), id })
+    }
+
+    /// Waits for the job of a command and returns its result.
+    pub async fn finish(&self, Begun { command, job, .. }: &Begun) -> Result<Value, ClientError> {
         let started = Instant::now();
         loop {
             let mut result = self.call("queryAsyncJobResult", &[("jobid", job)]).await?;
             match result["jobstatus"].as_i64() {
                 Some(0) if started.elapsed() < self.patience => sleep(self.poll).await,
                 Some(0) => {
-                    let (command, job) = (command.to_owned(), job.to_owned());
+                    let (command, job) = (command.clone(), job.clone());
                     return Err(ClientError::Unfinished { command, job, waited: started.elapsed() });
                 }
                 Some(1) => return Ok(result["jobresult"].take()),
                 _ => {
                     let code = result["jobresult"]["errorcode"].as_i64().or(result["jobresultcode"].as_i64());
                     return Err(ClientError::Job {
-                        command: command.to_owned(),
-                        job: job.to_owned(),
+                        command: command.clone(),
+                        job: job.clone(),
                         code: code.unwrap_or_default(),
                         text: result["jobresult"]["errortext"].as_str().unwrap_or_default().to_owned(),
                     });
