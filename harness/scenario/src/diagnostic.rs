@@ -38,8 +38,20 @@ impl Diagnostics {
         Self(vec![Diagnostic { file, line: 0, column: 0, message, help, snippet: None }])
     }
 
+    /// What was found to be wrong with a file of another format, in any order; none if that is nothing.
+    pub fn of(mut found: Vec<Diagnostic>) -> Option<Self> {
+        found.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+        if found.is_empty() { None } else { Some(Self(found)) }
+    }
+
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(only: Diagnostic) -> Self {
+        Self(vec![only])
     }
 }
 
