@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{net::SocketAddr, num::NonZero, path::PathBuf};
+use std::{fmt, net::SocketAddr, num::NonZero, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cloud::{Config, Profile};
@@ -21,7 +21,7 @@ pub enum Command {
     /// Validate scenario files; needs no privileges
     Check(PathArguments),
     /// Show what a run would build, send and expect
-    Plan(WhatArguments),
+    Plan(PlanArguments),
     /// Show what this machine can do, what is missing and how to add it
     Doctor(DoctorArguments),
     /// Make now what `run` would make on first use
@@ -35,9 +35,13 @@ pub struct RunArguments {
     /// Scenario files, folders of them, or ids of cells; all of `scenarios/` if none is given
     #[arg(value_name = "PATH or CELL-ID")]
     pub what: Vec<String>,
-    /// Where machines are made: auto, guest or host
+    /// Where machines are made: auto, guest or host; or modelled: no packets, only what goes through the API
     #[arg(long, default_value_t)]
-    pub world: Choice,
+    pub world: WorldChoice,
+    /// Run against a cloud of others, which this file says how to reach: only what goes through its API; cells run
+    /// one after another, and what they make there is deleted again
+    #[arg(long, value_name = "ENDPOINT-FILE", conflicts_with_all = ["world", "jobs"])]
+    pub cloud: Option<PathBuf>,
     /// How many cells run at once [default: one for each processor]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZero<usize>>,
@@ -54,6 +58,56 @@ pub struct WhatArguments {
     /// Scenario files, folders of them, or ids of cells; all of `scenarios/` if none is given
     #[arg(value_name = "PATH or CELL-ID")]
     pub what: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    #[command(flatten)]
+    pub what: WhatArguments,
+    /// For which world: auto, guest or host; or modelled, which says what would not be run
+    #[arg(long, default_value_t)]
+    pub world: WorldChoice,
+}
+
+/// A world, as the command line names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorldChoice {
+    /// One with machines.
+    Machines(Choice),
+    Modelled,
+}
+
+impl WorldChoice {
+    const MODELLED: &str = "modelled";
+}
+
+impl Default for WorldChoice {
+    fn default() -> Self {
+        Self::Machines(Choice::default())
+    }
+}
+
+impl FromStr for WorldChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            Self::MODELLED => Ok(Self::Modelled),
+            _ => match text.parse() {
+                Ok(choice) => Ok(Self::Machines(choice)),
+                Err(_) => Err("the worlds are auto, guest, host and modelled".into()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for WorldChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machines(choice) => choice.fmt(f),
+            Self::Modelled => f.write_str(Self::MODELLED),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

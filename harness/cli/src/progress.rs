@@ -155,6 +155,12 @@ impl RunProgress for Proving {
         let took = duration(cell.wall_ms);
         state.line.print(&format!("{verdict} {} in {took}{virtual_time}\n            {}", cell.id, cell.reason));
     }
+
+    fn interrupted(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let what = "interrupted: what was made in the cloud is deleted; interrupt again to leave it there";
+        state.line.print(&format!("{} {what}", paint::yellow("note:")));
+    }
 }
 
 /// `1.9 s`, `4 min 10 s`, `2 h 0 min`.

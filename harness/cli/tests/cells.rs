@@ -154,7 +154,8 @@ impl Proof {
         let images = images.into_iter().filter_map(|name| store.lookup(name)).collect();
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("proof").join(self.cell.id.replace('/', "_"));
         let program = PROGRAM.into();
-        let run = runner::Run { world, images, jobs: 1, out: out.clone(), program };
+        let ground = runner::Ground::Machines(runner::Machines { world, images, program });
+        let run = runner::Run { ground, jobs: 1, out: out.clone() };
         let record = runner::run(&run, std::slice::from_ref(&self.cell), &Silent).map_err(|e| e.to_string())?;
         report::write(&record, &out).map_err(|e| e.to_string())?;
         let cell = record.cells.into_iter().next().ok_or("the record has no cell")?;

@@ -21,6 +21,12 @@ pub fn headline(cells: &[CellRecord]) -> String {
     }
 }
 
+/// How many steps could not be taken; nothing where all were.
+pub fn skipped_steps(cells: &[CellRecord]) -> Option<String> {
+    let skipped = cells.iter().flat_map(CellRecord::skipped_steps).count();
+    (skipped > 0).then(|| format::plural(skipped, "step"))
+}
+
 /// What became of the packets; nothing where none was sent.
 pub fn packets(cells: &[CellRecord]) -> Option<String> {
     let accounts = || cells.iter().filter_map(|cell| cell.account.as_ref());

@@ -1,6 +1,7 @@
 //! Numbers and times as a person reads them.
 
 use jiff::Timestamp;
+use runner::record::CloudRecord;
 
 /// Virtual time since the cell began: `02:05.123`, and from an hour on `1:02:05`.
 pub fn clock(ms: u64) -> String {
@@ -53,6 +54,14 @@ pub fn date(rfc3339: &str) -> String {
     match rfc3339.parse::<Timestamp>() {
         Ok(time) => time.strftime("%-d %B %Y, %H:%M:%S UTC").to_string(),
         Err(_) => rfc3339.to_owned(),
+    }
+}
+
+/// `CloudStack 4.0.2 at http://192.0.2.1:8080/client/api, held to profile spec-2012`.
+pub fn cloud(cloud: &CloudRecord) -> String {
+    match cloud.version.as_str() {
+        "" => format!("a cloud at {} that could not be used", cloud.url),
+        version => format!("CloudStack {version} at {}, held to profile {}", cloud.url, cloud.profile),
     }
 }
 

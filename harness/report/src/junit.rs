@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use runner::record::{CellRecord, Record, Verdict};
+use runner::record::{CellRecord, Record, StepStatus, Verdict};
 
 use crate::{ReportError, format, html::by_scenario};
 
@@ -23,7 +23,15 @@ fn suite(record: &Record, name: &str, cells: &[&CellRecord]) -> TestSuite {
     let mut suite = TestSuite::new(name);
     suite.set_time(cells.iter().map(|cell| Duration::from_millis(cell.wall_ms)).sum());
     suite.add_property(("world", record.world.as_str()));
-    suite.add_property(("kernel", record.laboratory.kernel.as_str()));
+    if !record.laboratory.kernel.is_empty() {
+        suite.add_property(("kernel", record.laboratory.kernel.as_str()));
+    }
+    if let Some(cloud) = &record.laboratory.cloud {
+        suite.add_property(("cloud", format::cloud(cloud).as_str()));
+        for left in &cloud.leftovers {
+            suite.add_property(("left by another run", left.as_str()));
+        }
+    }
     for image in &record.laboratory.images {
         suite.add_property((format!("image {}", image.name), format!("{} ({})", image.version, image.digest)));
     }
@@ -78,7 +86,11 @@ fn contradictions(cell: &CellRecord) -> String {
 
 fn steps(cell: &CellRecord) -> String {
     let lines = cell.steps.iter().map(|step| {
-        let mark = if step.ok { "ok  " } else { "FAIL" };
+        let mark = match step.status {
+            StepStatus::Done => "ok  ",
+            StepStatus::Failed => "FAIL",
+            StepStatus::Skipped => "SKIP",
+        };
         let (begin, end) = (format::clock(step.begin_ms), format::clock(step.end_ms));
         format!("{begin} - {end}  {mark}  {}: {}", step.text, step.outcome)
     });

@@ -1,6 +1,6 @@
 //! `report.md`: the run in one table, for places that show Markdown, such as the summary of a build.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use runner::record::{CellRecord, Record};
 
@@ -21,16 +21,22 @@ pub fn render(record: &Record) -> String {
         }
         out.push_str("| Verdict | Cell | Router | Customer gateway | Negotiated | Packets proven | Reason |\n");
         out.push_str("|---|---|---|---|---|---:|---|\n");
-        for cell in cells {
+        for cell in &cells {
             let _ = writeln!(out, "{}", row(cell));
         }
         out.push('\n');
+        skipped_steps(&cells, &mut out);
     }
     let images =
         record.laboratory.images.iter().map(|image| format!("{} ({})", text(&image.version), code(&image.digest)));
+    let cloud = record.laboratory.cloud.as_ref();
     let facts = [
         Some(format!("World {}", text(&record.world))),
         Some(text(&record.laboratory.kernel)).filter(|kernel| !kernel.is_empty()),
+        cloud.map(|cloud| text(&format::cloud(cloud))),
+        cloud
+            .filter(|cloud| !cloud.leftovers.is_empty())
+            .map(|cloud| format!("left there by another run: {}", text(&cloud.leftovers.join(", ")))),
     ];
     let facts: Vec<String> = facts.into_iter().flatten().chain(images).collect();
     let virtual_ms = record.cells.iter().fold(0, |sum: u64, cell| sum.saturating_add(cell.virtual_ms));
@@ -44,6 +50,30 @@ pub fn render(record: &Record) -> String {
         format::length(virtual_ms),
     );
     out
+}
+
+/// Steps that were not run, each once with its reason and the number of cells.
+fn skipped_steps(cells: &[&CellRecord], out: &mut String) {
+    let mut steps: Vec<((&str, &str), usize)> = Vec::new();
+    for cell in cells {
+        let of_cell: BTreeSet<_> =
+            cell.skipped_steps().map(|step| (step.text.as_str(), step.outcome.as_str())).collect();
+        for step in of_cell {
+            match steps.iter_mut().find(|(known, _)| *known == step) {
+                Some((_, count)) => *count += 1,
+                None => steps.push((step, 1)),
+            }
+        }
+    }
+    if steps.is_empty() {
+        return;
+    }
+    out.push_str("Steps that were not run:\n\n");
+    for ((step, reason), count) in steps {
+        let all = format::plural(cells.len(), "cell");
+        let _ = writeln!(out, "- {}, in {count} of {all}: {}", text(step), text(reason));
+    }
+    out.push('\n');
 }
 
 fn row(cell: &CellRecord) -> String {

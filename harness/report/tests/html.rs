@@ -45,7 +45,10 @@ fn fill(value: &mut serde_json::Value, text: &str) {
 
 fn typed(text: &str) -> bool {
     let verdict = Verdict::ALL.iter().any(|verdict| verdict.name() == text);
-    let words = ["internet", "local", "remote", "aes128", "aes256", "3des", "sha1", "modp1536", "IKEv1", "IKEv2"];
+    let words = [
+        "done", "failed", "internet", "local", "remote", "aes128", "aes256", "3des", "sha1", "modp1536", "IKEv1",
+        "IKEv2",
+    ];
     verdict || words.contains(&text)
 }
 
@@ -192,6 +195,18 @@ fn a_question_that_is_asked_again_is_told_once() {
     let html = render_html(&of(vec![cell])).unwrap();
     assert!(html.contains("2 times, last at 00:02.000"));
     assert_eq!(html.matches("<b>listVpnConnections</b>").count(), 2, "the failure is told by itself");
+}
+
+#[test]
+fn a_cell_is_run_alone_on_what_it_was_run_on() {
+    for (world, command) in [
+        ("guest", "tunnelproof run one"),
+        ("modelled", "tunnelproof run --world modelled one"),
+        ("foreign", "tunnelproof run --cloud ENDPOINT-FILE one"),
+    ] {
+        let record = Record { world: world.into(), ..of(vec![sample::bare("one", Verdict::Skipped)]) };
+        assert!(render_html(&record).unwrap().contains(&format!("<code class=\"run\">{command}</code>")), "{world}");
+    }
 }
 
 #[test]

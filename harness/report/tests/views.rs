@@ -4,7 +4,7 @@
 mod markup;
 mod sample;
 
-use runner::record::{CellRecord, Record, Verdict};
+use runner::record::{CellRecord, CloudRecord, Record, StepRecord, StepStatus, Verdict};
 use tunnelproof_report::{render_badge, render_html, render_junit, render_markdown};
 
 fn of(verdicts: &[Verdict]) -> Record {
@@ -84,5 +84,30 @@ fn no_view_shows_a_secret_even_if_the_record_holds_one() {
     ];
     for view in views {
         assert!(!view.contains("hunter2"), "{view}");
+    }
+}
+
+#[test]
+fn a_foreign_cloud_and_what_was_left_there_are_told_in_every_view() {
+    let mut record = of(&[Verdict::Skipped]);
+    record.laboratory.cloud = Some(CloudRecord {
+        url: "http://192.0.2.1:8080/client/api".into(),
+        version: "4.0.2".into(),
+        profile: "spec-2012".into(),
+        leftovers: vec!["VPC tunnelproof-1234abc-1-main".into()],
+    });
+    let (text, outcome) = ("exchange 5 packets".to_owned(), "there are none".to_owned());
+    let step = StepRecord { text, outcome, status: StepStatus::Skipped, begin_ms: 0, end_ms: 0 };
+    record.cells[0].steps.push(step);
+    let html = render_html(&record).unwrap();
+    markup::read(&html).unwrap();
+    assert!(html.contains("not run:</span> there are none") && html.contains("<dt>Not run</dt><dd>1 step</dd>"));
+    let markdown = render_markdown(&record);
+    assert!(markdown.contains("- exchange 5 packets, in 1 of 1 cell: there are none"), "{markdown}");
+    let junit = render_junit(&record).unwrap();
+    assert!(junit.contains("SKIP  exchange 5 packets: there are none"), "{junit}");
+    for view in [html.replace("&#x2f;", "/"), markdown, junit] {
+        let cloud = "CloudStack 4.0.2 at http://192.0.2.1:8080/client/api, held to profile spec-2012";
+        assert!(view.contains(cloud) && view.contains("tunnelproof-1234abc-1-main"), "{view}");
     }
 }

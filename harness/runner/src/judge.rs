@@ -11,8 +11,8 @@ use scenario::{Cell, ConnectionState, Expectation, Profile, Step};
 use wire::audit::{Account, Expected, Facts, ProbeSent};
 
 use crate::{
-    observation::Observation,
-    record::{Check, Negotiated, Verdict},
+    observation::{Answer, Observation},
+    record::{Check, Negotiated, StepStatus, Verdict},
 };
 
 /// What all checks look at.
@@ -38,9 +38,10 @@ pub(crate) fn predict(cell: &Cell) -> Prediction {
 
 pub(crate) fn judge(evidence: &Evidence<'_>) -> Judgement {
     let checks = vec![
-        steps(evidence),
+        steps(evidence.cell, evidence.observation),
         prediction(evidence),
-        states(evidence),
+        states(evidence.cell, evidence.observation),
+        answers(evidence.observation),
         packets::phase_1(evidence),
         packets::dead_peer_detection(evidence),
         kernel::suites(evidence),
@@ -53,14 +54,52 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Judgement {
         packets::left_over(evidence),
     ];
     let checks: Vec<Check> = checks.into_iter().flatten().collect();
-    let (verdict, reason) = match (&evidence.observation.broken, checks.iter().find(|check| !check.holds)) {
-        (Some(reason), _) => (Verdict::Broken, reason.clone()),
-        (None, Some(failed)) => {
-            (Verdict::Refuted, format!("{}: expected {}, observed {}", failed.code, failed.expected, failed.observed))
-        }
-        (None, None) => (Verdict::Proven, proof(evidence)),
-    };
+    let contradicted = contradiction(evidence.observation, &checks);
+    let (verdict, reason) = contradicted.unwrap_or_else(|| match not_run(evidence.observation).as_str() {
+        "" => (Verdict::Proven, proof(evidence)),
+        // Nothing is proven by what did not happen.
+        not_run => (Verdict::Skipped, format!("all else holds{not_run}")),
+    });
     Judgement { verdict, reason, negotiated: negotiated(evidence), checks }
+}
+
+/// Judges what was done through the API alone. Nothing is proven without packets.
+pub(crate) fn judge_control(cell: &Cell, observation: &Observation, no_packets: &str) -> Judgement {
+    let checks = [steps(cell, observation), states(cell, observation), answers(observation)];
+    let checks: Vec<Check> = checks.into_iter().flatten().collect();
+    let (verdict, reason) = contradiction(observation, &checks).unwrap_or_else(|| {
+        let done = observation.steps.iter().filter(|step| step.status == StepStatus::Done).count();
+        let passed = done + observation.answers.len();
+        (Verdict::Skipped, format!("{no_packets}: {passed} API checks passed{}", not_run(observation)))
+    });
+    Judgement { verdict, reason, negotiated: None, checks }
+}
+
+/// The kinds of steps that were skipped, by the words that they begin with.
+fn not_run(observation: &Observation) -> String {
+    let mut kinds: Vec<&str> = Vec::new();
+    for step in observation.steps.iter().filter(|step| step.status == StepStatus::Skipped) {
+        let words = if step.text.starts_with("expect ") { 2 } else { 1 };
+        let end = step.text.match_indices(' ').nth(words - 1).map_or(step.text.len(), |(at, _)| at);
+        if !kinds.contains(&&step.text[..end]) {
+            kinds.push(&step.text[..end]);
+        }
+    }
+    match kinds.as_slice() {
+        [] => String::new(),
+        [only] => format!("; {only} was not run"),
+        [all @ .., last] => format!("; {} and {last} were not run", all.join(", ")),
+    }
+}
+
+/// What keeps a cell from being as it should be, if anything does.
+fn contradiction(observation: &Observation, checks: &[Check]) -> Option<(Verdict, String)> {
+    if let Some(reason) = &observation.broken {
+        return Some((Verdict::Broken, reason.clone()));
+    }
+    let failed = checks.iter().find(|check| !check.holds)?;
+    let reason = format!("{}: expected {}, observed {}", failed.code, failed.expected, failed.observed);
+    Some((Verdict::Refuted, reason))
 }
 
 fn proof(Evidence { account, facts, .. }: &Evidence<'_>) -> String {
@@ -108,15 +147,47 @@ fn by_version<T>(cell: &Cell, [v1, v2]: [T; 2]) -> T {
     }
 }
 
-fn steps(Evidence { cell, observation, .. }: &Evidence<'_>) -> Option<Check> {
+fn steps(cell: &Cell, observation: &Observation) -> Option<Check> {
     // The cloud's objects come before the scenario's steps, and go after them.
     let all = cell.steps.len() + 2;
-    let observed = match observation.steps.iter().find(|step| !step.ok) {
+    let skipped = observation.steps.iter().filter(|step| step.status == StepStatus::Skipped).count();
+    let observed = match observation.steps.iter().find(|step| step.status == StepStatus::Failed) {
         Some(step) => Err(format!("{}: {}", step.text, step.outcome)),
-        None if observation.steps.len() == all => Ok(format!("all {all} did")),
-        None => Err(format!("only {} were taken", observation.steps.len())),
+        None if observation.steps.len() != all => Err(format!("only {} were taken", observation.steps.len())),
+        None if skipped == 0 => Ok(format!("all {all} did")),
+        None => Ok(format!("{} did, {skipped} could not be taken", all - skipped)),
     };
     check("steps", "the scenario", format!("all {all} steps do what they say"), observed)
+}
+
+/// Answers repeat what was asked for.
+fn answers(observation: &Observation) -> Option<Check> {
+    let answers = &observation.answers;
+    if answers.is_empty() {
+        return None;
+    }
+    let wrong = answers.iter().find(|answer| comparable(answer, &answer.asked) != comparable(answer, &answer.told));
+    let observed = match wrong {
+        Some(Answer { command, field, asked, told }) => Err(format!("{command}: `{field}` is {told}, not {asked}")),
+        None => Ok("all of them do".into()),
+    };
+    let requirement = "the specification, the responses of its commands";
+    check(
+        "api-answers",
+        requirement,
+        format!("{} fields of answers repeat what was asked for", answers.len()),
+        observed,
+    )
+}
+
+/// The order in a list of networks means nothing.
+fn comparable<'t>(answer: &Answer, text: &'t str) -> Vec<&'t str> {
+    if answer.field != "cidrlist" {
+        return vec![text];
+    }
+    let mut networks: Vec<_> = text.split(',').map(str::trim).collect();
+    networks.sort_unstable();
+    networks
 }
 
 fn prediction(Evidence { cell, prediction, facts, .. }: &Evidence<'_>) -> Option<Check> {
@@ -132,12 +203,15 @@ fn prediction(Evidence { cell, prediction, facts, .. }: &Evidence<'_>) -> Option
 }
 
 /// Once Connected, a connection stays so until it is deleted, unless the scenario expects another state.
-fn states(Evidence { cell, observation, .. }: &Evidence<'_>) -> Option<Check> {
-    let expected = |step: &Step| match step {
-        Step::Expect(Expectation::Connection { state, .. }) => Some(state.name()),
+fn states(cell: &Cell, observation: &Observation) -> Option<Check> {
+    // The first that is written down is the creation of the cloud's objects.
+    let skipped =
+        |number: usize| observation.steps.get(number + 1).is_some_and(|step| step.status == StepStatus::Skipped);
+    let expected = |(number, step): (usize, &Step)| match step {
+        Step::Expect(Expectation::Connection { state, .. }) if !skipped(number) => Some(state.name()),
         _ => None,
     };
-    let mut wanted: Vec<_> = cell.steps.iter().filter_map(expected).collect();
+    let mut wanted: Vec<_> = cell.steps.iter().enumerate().filter_map(expected).collect();
     wanted.dedup();
     if wanted.is_empty() {
         return None;

@@ -2,24 +2,31 @@
 //!
 //! A run has two halves. The outer one, [`run`], hands cells to workers, judges what they observed and makes
 //! the [`record::Record`]. The inner one, [`worker`], lives in a guest or in namespaces of its own: it builds
-//! the laboratory, sends the steps to the cloud as a foreign client would, and writes down what it saw.
+//! the laboratory, sends the steps to the cloud as a foreign client would, and writes down what it saw. Where there
+//! are no packets, in the modelled world and against a foreign cloud, there is no inner half.
 
+mod control;
 mod drive;
+mod endpoint;
 mod error;
 mod judge;
+mod limits;
 mod message;
 mod observation;
 mod plan;
 mod schedule;
 mod site;
 mod work;
+mod workers;
 
 pub mod record;
 
+pub use endpoint::{Endpoint, Foreign};
 pub use error::Error;
-pub use plan::plan;
-pub use schedule::{Progress, Run, images, run};
+pub use plan::{plan, plan_modelled};
+pub use schedule::{Ground, Machines, Progress, Run, run};
 pub use site::{Site, SitePlan};
 pub use work::worker;
+pub use workers::images;
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;

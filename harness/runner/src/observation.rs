@@ -21,6 +21,8 @@ pub(crate) struct Observation {
     pub api: Vec<ApiCall>,
     pub states: Vec<StateChange>,
     pub sas: Vec<SaSummary>,
+    /// What answers said of what was asked for.
+    pub answers: Vec<Answer>,
     /// Bytes of each connection, as the cloud tells them.
     pub usage: Vec<Usage>,
     /// SAs that no policy of ours describes, in words.
@@ -31,6 +33,15 @@ pub(crate) struct Observation {
     pub virtual_ms: u64,
     /// Why the laboratory failed, if it did.
     pub broken: Option<String>,
+}
+
+/// A field of an answer that repeats what was asked for.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub command: String,
+    pub field: String,
+    pub asked: String,
+    pub told: String,
 }
 
 /// What listUsageRecords says of one connection, by the addresses of its ends.
@@ -53,12 +64,7 @@ pub(crate) const API: &str = "api.jsonl";
 pub(crate) const LOGS: &str = "logs";
 
 impl Observation {
-    pub fn write(&self, facts: &Facts, folder: &Path) -> Result<()> {
-        let keys = folder.join(KEYS);
-        DirBuilder::new().recursive(true).mode(0o700).create(&keys).map_err(Error::file(&keys))?;
-        put(&folder.join(FACTS), facts)?;
-        let esp_sa = folder.join(ESP_SA);
-        fs::write(&esp_sa, wire::wireshark::esp_sa_table(&facts.sas)).map_err(Error::file(&esp_sa))?;
+    pub fn write(&self, folder: &Path) -> Result<()> {
         lines(&folder.join(API), &self.api)?;
         put(&folder.join(OBSERVATION), self)
     }
@@ -66,6 +72,15 @@ impl Observation {
     pub fn read(folder: &Path) -> Result<(Self, Facts)> {
         Ok((get(&folder.join(OBSERVATION))?, get(&folder.join(FACTS))?))
     }
+}
+
+/// What the audit is told.
+pub(crate) fn write_facts(facts: &Facts, folder: &Path) -> Result<()> {
+    let keys = folder.join(KEYS);
+    DirBuilder::new().recursive(true).mode(0o700).create(&keys).map_err(Error::file(&keys))?;
+    put(&folder.join(FACTS), facts)?;
+    let esp_sa = folder.join(ESP_SA);
+    fs::write(&esp_sa, wire::wireshark::esp_sa_table(&facts.sas)).map_err(Error::file(&esp_sa))
 }
 
 /// One JSON value a line.

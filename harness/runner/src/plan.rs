@@ -4,17 +4,26 @@ use std::fmt::Write;
 
 use scenario::{Cell, Expectation, Party, Step};
 
-use crate::judge;
+use crate::{judge, limits::Limits};
 
 /// A cell's plan in words: topology, API calls and prediction.
 pub fn plan(cell: &Cell) -> String {
+    described(cell, None)
+}
+
+/// The same for the modelled world, and what would not be run there.
+pub fn plan_modelled(cell: &Cell) -> String {
+    described(cell, Some(Limits::Modelled))
+}
+
+fn described(cell: &Cell, limits: Option<Limits>) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = describe(cell, &mut text);
+    let _ = describe(cell, limits, &mut text);
     text
 }
 
-fn describe(cell: &Cell, out: &mut String) -> std::fmt::Result {
+fn describe(cell: &Cell, limits: Option<Limits>, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}", cell.id)?;
     writeln!(out, "  prediction: {}", judge::predict(cell))?;
     writeln!(out, "  topology:")?;
@@ -37,6 +46,10 @@ fn describe(cell: &Cell, out: &mut String) -> std::fmt::Result {
     }
     for step in &cell.steps {
         writeln!(out, "    {step}")?;
+        if let Some(reason) = limits.and_then(|limits| limits.refusal(step)) {
+            writeln!(out, "         not run: {reason}")?;
+            continue;
+        }
         for line in consequences(cell, step) {
             writeln!(out, "         {line}")?;
         }

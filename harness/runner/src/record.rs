@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wire::audit::Account;
 
 /// The version of the format that this program writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// All that a run found out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,9 +27,23 @@ pub struct Record {
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Laboratory {
-    /// Release of the kernel that carried the packets.
+    /// Release of the kernel that carried the packets; empty if there were none.
     pub kernel: String,
     pub images: Vec<ImageRecord>,
+    /// The foreign cloud that was asked, if it was not the simulator.
+    pub cloud: Option<CloudRecord>,
+}
+
+/// A foreign cloud, as it was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CloudRecord {
+    pub url: String,
+    /// As its listCapabilities tells it; empty if it was not reached.
+    pub version: String,
+    /// Whose rules it was held to.
+    pub profile: String,
+    /// What an earlier run, or another one, has left there; nobody touched it.
+    pub leftovers: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -127,11 +141,29 @@ pub struct Check {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StepRecord {
     pub text: String,
+    /// What came of it; if it could not be taken, why.
     pub outcome: String,
-    pub ok: bool,
+    pub status: StepStatus,
     /// Virtual milliseconds since the cell began.
     pub begin_ms: u64,
     pub end_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepStatus {
+    /// It did what it says.
+    Done,
+    Failed,
+    /// It could not be taken here; those after it were.
+    Skipped,
+}
+
+impl CellRecord {
+    /// Steps that could not be taken, each with its reason as its outcome.
+    pub fn skipped_steps(&self) -> impl Iterator<Item = &StepRecord> {
+        self.steps.iter().filter(|step| step.status == StepStatus::Skipped)
+    }
 }
 
 /// A request to the cloud and its answer; secrets are replaced.

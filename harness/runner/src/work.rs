@@ -7,7 +7,7 @@ use lab::world::inside;
 use crate::{
     Result, drive,
     message::{News, Order},
-    site,
+    observation, site,
 };
 
 /// Runs as a worker, from the arguments behind [`inside::COMMAND`]; the process ends with it.
@@ -31,7 +31,8 @@ fn work(arguments: impl Iterator<Item = OsString>) -> Result<()> {
         // The outer half may be gone; then the next message is the end.
         let tell = move |what: String| drop(news.send(&News::Doing(what)));
         let (observation, facts) = runtime.block_on(drive::drive(&job, &tell));
-        observation.write(&facts, &job.folder)?;
+        observation::write_facts(&facts, &job.folder)?;
+        observation.write(&job.folder)?;
         channel.send(&News::Done)?;
     }
     Ok(())

@@ -23,7 +23,11 @@ pub fn run(arguments: &DoctorArguments) -> Result<Outcome, Failure> {
         writeln!(out)?;
     } else {
         table(&mut out, &facts)?;
-        let verdict = if some_world { "`tunnelproof run` works here" } else { "`tunnelproof run` does not work here" };
+        let verdict = if some_world {
+            "`tunnelproof run` works here"
+        } else {
+            "`tunnelproof run` works here with `--world modelled` only"
+        };
         writeln!(out, "{verdict}")?;
     }
     Ok(if some_world { Outcome::AsExpected } else { Outcome::NoLaboratory })

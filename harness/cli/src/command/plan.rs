@@ -3,12 +3,17 @@
 use std::io::{self, Write};
 
 use super::{Failure, Outcome};
-use crate::{arguments::WhatArguments, files};
+use crate::{
+    arguments::{PlanArguments, WorldChoice},
+    files,
+};
 
-pub fn run(arguments: &WhatArguments) -> Result<Outcome, Failure> {
+pub fn run(arguments: &PlanArguments) -> Result<Outcome, Failure> {
     let mut out = io::stdout().lock();
-    for cell in files::cells(&arguments.what)? {
-        out.write_all(runner::plan(&cell).as_bytes())?;
+    let packets = arguments.world != WorldChoice::Modelled;
+    for cell in files::cells(&arguments.what.what)? {
+        let plan = if packets { runner::plan(&cell) } else { runner::plan_modelled(&cell) };
+        out.write_all(plan.as_bytes())?;
     }
     Ok(Outcome::AsExpected)
 }

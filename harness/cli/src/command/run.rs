@@ -6,33 +6,30 @@ use std::{
     thread,
 };
 
-use runner::record::{Record, Verdict};
+use runner::{
+    Endpoint, Foreign, Ground, Machines,
+    record::{CellRecord, Record, Verdict},
+};
+use scenario::Cell;
 
 use super::{Failure, Outcome, describe, ensure, program, store};
 use crate::{
-    arguments::RunArguments,
+    arguments::{RunArguments, WorldChoice},
     files, paint,
     progress::{Proving, duration},
 };
 
 pub fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
     let cells = files::cells(&arguments.what)?;
-    let store = store()?;
-    let program = program()?;
-    let kind = lab::world::choose(arguments.world, &store, &program)?;
-    let mut names: Vec<_> = kind.image().into_iter().collect();
-    names.extend(runner::images(&cells));
-    let images = ensure(&store, &names)?;
-    let world = kind.world(&store)?;
-
+    let ground = ground(arguments, &cells)?;
     let out = match &arguments.out {
         Some(out) => out.clone(),
         None => fresh(Path::new("target/proof"))?,
     };
     let jobs = arguments.jobs.map_or_else(processors, std::num::NonZero::get);
-    eprintln!("{} in the {}", count(cells.len(), "cell"), describe(&world));
+    eprintln!("{} {}", count(cells.len(), "cell"), introduction(&ground));
     let proving = Proving::begin(cells.len());
-    let run = runner::Run { world, images, jobs, out: out.clone(), program };
+    let run = runner::Run { ground, jobs, out: out.clone() };
     let record = runner::run(&run, &cells, &proving)?;
     proving.end();
     report::write(&record, &out)?;
@@ -41,6 +38,44 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
         print_json(&record)?;
     }
     Ok(outcome(&record))
+}
+
+/// What the cells are run on; images that it needs are made.
+fn ground(arguments: &RunArguments, cells: &[Cell]) -> Result<Ground, Failure> {
+    if let Some(file) = &arguments.cloud {
+        return Ok(Ground::Foreign(Foreign::reach(Endpoint::load(file)?)?));
+    }
+    let choice = match arguments.world {
+        WorldChoice::Machines(choice) => choice,
+        WorldChoice::Modelled => return Ok(Ground::Modelled),
+    };
+    let store = store()?;
+    let program = program()?;
+    let kind = lab::world::choose(choice, &store, &program)?;
+    let mut names: Vec<_> = kind.image().into_iter().collect();
+    names.extend(runner::images(cells));
+    let images = ensure(&store, &names)?;
+    Ok(Ground::Machines(Machines { world: kind.world(&store)?, images, program }))
+}
+
+fn introduction(ground: &Ground) -> String {
+    match ground {
+        Ground::Machines(machines) => format!("in the {}", describe(&machines.world)),
+        Ground::Modelled => "in the modelled world: no packets, virtual time".to_owned(),
+        Ground::Foreign(foreign) => {
+            let mut text = format!("against {}: no packets", foreign.describe());
+            for left in foreign.leftovers() {
+                text.push_str(&format!(
+                    "\n{} {left}: another run made it, and it is not touched",
+                    paint::yellow("found")
+                ));
+            }
+            if !foreign.leftovers().is_empty() {
+                text.push_str("\nif no other run is under way, it was killed: delete what it left");
+            }
+            text
+        }
+    }
 }
 
 /// A refuted cell weighs more than a laboratory that failed in another.
@@ -65,8 +100,12 @@ fn summary(record: &Record, out: &Path) -> String {
             if count == 0 { text } else { paint::verdict(*verdict, &text) }
         })
         .collect();
+    let not_run = match record.cells.iter().flat_map(CellRecord::skipped_steps).count() {
+        0 => String::new(),
+        steps => format!("; {} not run", count(steps, "step")),
+    };
     format!(
-        "{} in {}: {}\n{}",
+        "{} in {}: {}{not_run}\n{}",
         count(record.cells.len(), "cell"),
         duration(record.wall_ms),
         counts.join(", "),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use minijinja::Value;
-use runner::record::{CellRecord, Check, Negotiated, StateChange};
+use runner::record::{CellRecord, Check, Negotiated, StateChange, StepStatus};
 use serde::Serialize;
 use wire::audit::Finding;
 
@@ -42,7 +42,7 @@ pub struct Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    pub fn new(cell: &'a CellRecord, anchor: String, full: bool, open: bool) -> Self {
+    pub fn new(cell: &'a CellRecord, world: &str, anchor: String, full: bool, open: bool) -> Self {
         let packets = cell.account.as_ref().and_then(account::Packets::new);
         Self {
             badge: Badge::from(cell.verdict),
@@ -57,7 +57,7 @@ impl<'a> Cell<'a> {
             negotiated: cell.negotiated.as_ref(),
             axes: &cell.axes,
             packets,
-            rerun: format!("tunnelproof run {}", evidence::quoted(&cell.id)),
+            rerun: format!("tunnelproof run {}{}", ground(world), evidence::quoted(&cell.id)),
             wall: format::length(cell.wall_ms),
             virtual_time: format::length(cell.virtual_ms),
             checks: &cell.checks,
@@ -75,6 +75,15 @@ impl<'a> Cell<'a> {
     }
 }
 
+/// The arguments that say what to run on, where that is not found out by looking.
+fn ground(world: &str) -> &'static str {
+    match world {
+        "modelled" => "--world modelled ",
+        "foreign" => "--cloud ENDPOINT-FILE ",
+        _ => "",
+    }
+}
+
 fn drawing(full: bool, draw: impl FnOnce() -> Option<String>) -> Option<Value> {
     if full { draw().map(Value::from_safe_string) } else { None }
 }
@@ -85,7 +94,8 @@ struct Step<'a> {
     took: String,
     text: &'a str,
     outcome: &'a str,
-    ok: bool,
+    /// `done`, `failed` or `skipped`.
+    status: StepStatus,
 }
 
 impl<'a> Step<'a> {
@@ -95,7 +105,7 @@ impl<'a> Step<'a> {
             took: format::length(step.end_ms.saturating_sub(step.begin_ms)),
             text: &step.text,
             outcome: &step.outcome,
-            ok: step.ok,
+            status: step.status,
         }
     }
 }

@@ -86,6 +86,10 @@ struct Page<'a> {
     virtual_time: String,
     world: &'a str,
     kernel: &'a str,
+    cloud: Option<String>,
+    leftovers: &'a [String],
+    /// How many steps of all cells could not be taken; none if none.
+    skipped_steps: Option<String>,
     program: &'a str,
     images: &'a [ImageRecord],
     total: String,
@@ -126,9 +130,9 @@ fn page(record: &Record) -> Page<'_> {
             cells: numbered
                 .by_ref()
                 .take(cells.len())
-                .map(|(i, &record)| {
-                    let open = ordered.len() == 1 || attention.len() <= UNFOLDED && needs_attention(record);
-                    cell::Cell::new(record, anchors[i].clone(), in_full.contains(&i), open)
+                .map(|(i, &cell)| {
+                    let open = ordered.len() == 1 || attention.len() <= UNFOLDED && needs_attention(cell);
+                    cell::Cell::new(cell, &record.world, anchors[i].clone(), in_full.contains(&i), open)
                 })
                 .collect(),
         })
@@ -146,6 +150,9 @@ fn page(record: &Record) -> Page<'_> {
         virtual_time: format::length(record.cells.iter().fold(0, |sum, cell| sum.saturating_add(cell.virtual_ms))),
         world: &record.world,
         kernel: &record.laboratory.kernel,
+        cloud: record.laboratory.cloud.as_ref().map(format::cloud),
+        leftovers: record.laboratory.cloud.as_ref().map_or(&[], |cloud| &cloud.leftovers),
+        skipped_steps: claim::skipped_steps(&record.cells),
         program: &record.program,
         images: &record.laboratory.images,
         total: format::plural(record.cells.len(), "cell"),

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use runner::record::CellRecord;
+use runner::record::{CellRecord, StepStatus};
 
 use super::{
     plan::Plan,
@@ -37,9 +37,13 @@ pub fn draw(cell: &CellRecord) -> Option<String> {
         rows.heading("Steps");
     }
     for step in &cell.steps {
-        rows.label(&if step.ok { step.text.clone() } else { format!("\u{2717} {}", step.text) });
+        let (mark, class, text) = match step.status {
+            StepStatus::Done => ("", "xa", ""),
+            StepStatus::Failed => ("\u{2717} ", "xw", "failed"),
+            StepStatus::Skipped => ("\u{2013} ", "xo", "not run"),
+        };
+        rows.label(&format!("{mark}{}", step.text));
         let title = format!("{}: {}", step.text, step.outcome);
-        let (class, text) = if step.ok { ("xa", "") } else { ("xw", "failed") };
         rows.bar(step.begin_ms, step.end_ms, class, &title, text);
         rows.next();
     }

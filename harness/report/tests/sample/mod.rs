@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use policy::{Encryption, Group, Hash};
 use runner::record::{
     ApiCall, CellRecord, Check, Evidence, ImageRecord, Laboratory, Negotiated, Record, SaSummary, StateChange,
-    StepRecord, Verdict,
+    StepRecord, StepStatus, Verdict,
 };
 use wire::{
     audit::{Account, ChosenTransform, Finding, FlowAccount, Negotiation, PointAccount, SaAccount, Side},
@@ -40,7 +40,7 @@ pub fn record() -> Record {
         ),
     ];
     Record {
-        format: 1,
+        format: runner::record::FORMAT,
         program: "0.1.0".into(),
         started: "2026-03-03T14:05:09Z".into(),
         wall_ms: 83_420,
@@ -51,6 +51,7 @@ pub fn record() -> Record {
                 image("libreswan", "Libreswan 5.2", "9f8b2c44d1e07a3355f0"),
                 image("strongswan", "strongSwan 5.9.14", "41c07de2a9b85c1190ab"),
             ],
+            cloud: None,
         },
         cells,
     }
@@ -164,7 +165,7 @@ fn steps(resumed: bool) -> Vec<StepRecord> {
     let step = |text: &str, outcome: &str, ok, begin_ms, end_ms| StepRecord {
         text: text.into(),
         outcome: outcome.into(),
-        ok,
+        status: if ok { StepStatus::Done } else { StepStatus::Failed },
         begin_ms,
         end_ms,
     };

@@ -11,7 +11,7 @@ use wire::audit::{
 
 use super::*;
 use crate::{
-    observation::Usage,
+    observation::{Answer, Usage},
     record::{SaSummary, StateChange, StepRecord},
 };
 
@@ -73,7 +73,7 @@ impl Case {
         };
         for number in 0..case.cell.steps.len() + 2 {
             let (text, outcome) = (format!("step {number}"), "done".to_owned());
-            case.observation.steps.push(StepRecord { text, outcome, ok: true, begin_ms: 0, end_ms: 0 });
+            case.observation.steps.push(StepRecord { text, outcome, status: StepStatus::Done, begin_ms: 0, end_ms: 0 });
         }
         for state in ["Connected", "deleted"] {
             let (connection, state) = ("main -> branch".to_owned(), state.to_owned());
@@ -85,6 +85,9 @@ impl Case {
         }
         let usage = Usage { router: ROUTER, customer: CUSTOMER, sent_bytes: 92, received_bytes: 92 };
         case.observation.usage.push(usage);
+        let (command, field) = ("createVpnCustomerGateway".into(), "cidrlist".into());
+        let (asked, told) = ("172.16.10.0/24,172.16.11.0/24".into(), "172.16.11.0/24, 172.16.10.0/24".into());
+        case.observation.answers.push(Answer { command, field, asked, told });
         case.flow(GUEST, HOST);
         case.flow(HOST, GUEST);
         case.account.negotiations.push(negotiation());
@@ -168,7 +171,7 @@ fn negotiation() -> Negotiation {
 fn a_tunnel_that_is_as_it_should_be_is_proven() {
     let judgement = Case::right().judged();
     assert_eq!(judgement.verdict, Verdict::Proven, "{}", judgement.reason);
-    assert_eq!(judgement.checks.len(), 13);
+    assert_eq!(judgement.checks.len(), 14);
     let negotiated = judgement.negotiated.unwrap();
     assert_eq!((negotiated.ike.as_str(), negotiated.esp.as_str()), ("3des-md5;modp1536", "3des-md5"));
 }
@@ -176,12 +179,13 @@ fn a_tunnel_that_is_as_it_should_be_is_proven() {
 #[test]
 fn each_defect_refutes_by_the_check_that_is_there_for_it() {
     type Plant = fn(&mut Case);
-    let defects: [(&str, Plant); 20] = [
-        ("steps", |case| case.observation.steps[3].ok = false),
+    let defects: [(&str, Plant); 21] = [
+        ("steps", |case| case.observation.steps[3].status = StepStatus::Failed),
         ("steps", |case| drop(case.observation.steps.pop())),
         ("prediction", |case| case.facts.sas.clear()),
         ("api-state", |case| case.observation.states[0].state = "Error".into()),
         ("api-state", |case| case.observation.states.clear()),
+        ("api-answers", |case| case.observation.answers[0].told = "172.16.10.0/24".into()),
         ("phase-1", |case| case.account.negotiations[0].exchange = "aggressive mode".into()),
         ("phase-1", |case| case.account.negotiations[0].chosen.as_mut().unwrap().group = Some(Group::Modp1024)),
         ("phase-1", |case| case.account.negotiations[0].chosen.as_mut().unwrap().lifetime_seconds = Some(3_600)),
@@ -268,7 +272,36 @@ fn an_sa_that_the_kernel_deleted_a_second_late_was_not_held_too_long() {
 fn a_laboratory_that_failed_says_nothing_of_the_tunnel() {
     let mut case = Case::right();
     case.observation.broken = Some("pluto did not start".into());
-    case.observation.steps[0].ok = false;
+    case.observation.steps[0].status = StepStatus::Failed;
     let judgement = case.judged();
     assert_eq!((judgement.verdict, judgement.reason.as_str()), (Verdict::Broken, "pluto did not start"));
+}
+
+#[test]
+fn without_packets_what_holds_is_skipped_and_says_what_was_not_run() {
+    let mut case = Case::right();
+    for number in [3, 4] {
+        let step = &mut case.observation.steps[number];
+        (step.status, step.text) = (StepStatus::Skipped, case.cell.steps[number - 1].to_string());
+    }
+    let judged = |case: &Case| judge_control(&case.cell, &case.observation, "no packets");
+    let judgement = judged(&case);
+    assert_eq!(judgement.verdict, Verdict::Skipped);
+    assert_eq!(judgement.reason, "no packets: 6 API checks passed; exchange and hold were not run");
+    assert_eq!(judgement.checks[0].observed, "5 did, 2 could not be taken");
+
+    case.observation.answers[0].told = "10.0.0.0/8".into();
+    let judgement = judged(&case);
+    assert_eq!(judgement.verdict, Verdict::Refuted);
+    assert!(judgement.reason.contains("`cidrlist` is 10.0.0.0/8, not 172.16.10.0/24"), "{}", judgement.reason);
+}
+
+#[test]
+fn a_state_that_nobody_could_wait_for_is_not_missed() {
+    let mut case = Case::right();
+    case.observation.steps[2].status = StepStatus::Skipped;
+    case.observation.states[0].state = "Error".into();
+    let judgement = judge_control(&case.cell, &case.observation, "no packets");
+    assert_eq!(judgement.verdict, Verdict::Skipped, "{}", judgement.reason);
+    assert!(judgement.checks.iter().all(|check| check.code != "api-state"));
 }

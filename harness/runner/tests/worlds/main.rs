@@ -21,7 +21,7 @@ use lab::{
 };
 use libtest_mimic::{Arguments, Completion, Trial};
 use runner::{
-    Progress, Run, images,
+    Ground, Machines, Progress, Run, images,
     record::{CellRecord, Record},
 };
 use scenario::Cell;
@@ -90,7 +90,8 @@ impl Made {
     }
 
     fn prove(&self, world: World, out: &Path, jobs: usize) -> Record {
-        let run = Run { world, images: self.daemons.clone(), jobs, out: out.to_owned(), program: program() };
+        let machines = Machines { world, images: self.daemons.clone(), program: program() };
+        let run = Run { ground: Ground::Machines(machines), jobs, out: out.to_owned() };
         runner::run(&run, &cells(), &Silent).unwrap()
     }
 }

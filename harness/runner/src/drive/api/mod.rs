@@ -1,29 +1,31 @@
 //! The cell's part that goes through the cloud's API, exactly as any client would send it.
 
-use std::{
-    collections::BTreeMap,
-    net::Ipv4Addr,
-    time::{Duration, Instant},
-};
+mod objects;
+mod session;
 
-use cloud::{Client, Credentials};
-use lab::{gateway::Tunnel, topology::Lab};
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+
+use cloud::{Client, ClientError};
 use scenario::{Cell, ConnectionState};
 use serde_json::Value;
+use tokio::time::Instant;
 
-use super::{Failure, Notebook};
+use super::{Failure, FarSide, Notebook};
 use crate::{
-    observation::Usage,
+    observation::{Answer, Usage},
     record::{ApiCall, StateChange},
 };
+use objects::{Kind, Objects};
+pub(crate) use session::{Choices, Session};
 
 /// How often a state that is waited for is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// So much of an answer is kept in the record.
 const KEPT: usize = 2_000;
 
-pub(super) struct Api<'a> {
+pub(crate) struct Api<'a> {
     cell: &'a Cell,
+    session: Session,
     /// Its calls are written down.
     client: Client,
     /// Its calls are not: it looks at states again and again.
@@ -32,13 +34,13 @@ pub(super) struct Api<'a> {
     vpcs: BTreeMap<&'a str, Vpc>,
     customer_gateways: BTreeMap<&'a str, String>,
     connections: Vec<Connection>,
+    objects: Objects,
 }
 
 /// Ids and addresses that the cloud gave.
 struct Vpc {
     id: String,
-    tiers: Vec<String>,
-    gateway: Option<String>,
+    gateway: String,
     address: Ipv4Addr,
 }
 
@@ -57,8 +59,8 @@ impl Connection {
 }
 
 impl<'a> Api<'a> {
-    pub fn new(cell: &'a Cell, endpoint: String, credentials: Credentials, notebook: Notebook) -> Self {
-        let watcher = Client::new(endpoint, credentials);
+    pub fn new(cell: &'a Cell, session: Session, notebook: Notebook) -> Self {
+        let watcher = session.client.clone();
         let pages = notebook.clone();
         let client = watcher.clone().on_call(move |call| {
             let mut answer = call.answer.to_string();
@@ -77,86 +79,83 @@ impl<'a> Api<'a> {
         });
         Self {
             cell,
+            session,
             client,
             watcher,
             notebook,
             vpcs: BTreeMap::new(),
             customer_gateways: BTreeMap::new(),
             connections: Vec::new(),
+            objects: Objects::default(),
         }
     }
 
     /// Creates the VPCs, their tiers and their VPN gateways.
     pub async fn prepare(&mut self) -> Result<String, Failure> {
-        let zone = first_id(&self.client.call("listZones", &[]).await?, "zone")?;
-        let vpc_offering = first_id(&self.client.call("listVPCOfferings", &[]).await?, "vpcoffering")?;
-        let offerings = self.client.call("listNetworkOfferings", &[("forvpc", "true")]).await?;
-        let network_offering = first_id(&offerings, "networkoffering")?;
+        let Choices { zone, vpc_offering, network_offering } = self.session.choices.clone();
+        let enabled = ("state", "Enabled");
+        let zone = self.first(zone, "listZones", &[], "zone").await?;
+        let vpc_offering = self.first(vpc_offering, "listVPCOfferings", &[enabled], "vpcoffering").await?;
+        let of_vpcs = [("forvpc", "true"), enabled];
+        let network_offering =
+            self.first(network_offering, "listNetworkOfferings", &of_vpcs, "networkoffering").await?;
+        let cell = self.cell;
+        let session = self.session.clone();
         let mut made = Vec::new();
-        for (name, vpc) in &self.cell.cloud.vpcs {
-            let parameters = [
-                ("name", name.as_str()),
-                ("displaytext", name),
-                ("cidr", &vpc.cidr.to_string()),
+        for (name, vpc) in &cell.cloud.vpcs {
+            let (called, cidr) = (session.name(name), vpc.cidr.to_string());
+            let parameters = session.owned(&[
+                ("name", &called),
+                ("displaytext", &called),
+                ("cidr", &cidr),
                 ("zoneid", &zone),
                 ("vpcofferingid", &vpc_offering),
-            ];
-            let created = self.client.run("createVPC", &parameters).await?;
-            let id = text(&created["vpc"], "id")?;
-            let mut tiers = Vec::new();
+            ]);
+            let created = self.make(Kind::Vpc, "createVPC", &parameters).await?;
+            self.compare("createVPC", &created, &[("name", &called), ("cidr", &cidr)]);
+            let id = text(&created, "id")?;
             for (tier, net) in &vpc.tiers {
-                let gateway = Ipv4Addr::from_bits(net.network().to_bits() + 1);
-                let parameters = [
-                    ("name", tier.as_str()),
-                    ("displaytext", tier),
+                let (called, netmask) = (session.name(tier), net.netmask().to_string());
+                let gateway = Ipv4Addr::from_bits(net.network().to_bits() + 1).to_string();
+                let parameters = session.owned(&[
+                    ("name", &called),
+                    ("displaytext", &called),
                     ("zoneid", &zone),
                     ("networkofferingid", &network_offering),
-                    ("gateway", &gateway.to_string()),
-                    ("netmask", &net.netmask().to_string()),
+                    ("gateway", &gateway),
+                    ("netmask", &netmask),
                     ("vpcid", &id),
-                ];
-                let created = self.client.call("createNetwork", &parameters).await?;
-                tiers.push(text(&created["network"], "id")?);
+                ]);
+                let created = self.make_at_once(Kind::Tier, "createNetwork", &parameters).await?;
+                let asked = [("name", called.as_str()), ("gateway", &gateway), ("netmask", &netmask), ("vpcid", &id)];
+                self.compare("createNetwork", &created, &asked);
                 made.push(format!("{name}.{tier}"));
             }
-            let gateway = self.client.run("createVpnGateway", &[("vpcid", &id)]).await?;
-            let gateway = &gateway["vpngateway"];
-            let address = text(gateway, "publicip")?;
+            let created = self.make(Kind::VpnGateway, "createVpnGateway", &[("vpcid", &id)]).await?;
+            self.compare("createVpnGateway", &created, &[("vpcid", &id)]);
+            let address = text(&created, "publicip")?;
             let address = address.parse().map_err(|_| Failure::Refuted(format!("publicip is `{address}`")))?;
-            self.vpcs.insert(name, Vpc { id, tiers, gateway: Some(text(gateway, "id")?), address });
+            self.vpcs.insert(name, Vpc { id, gateway: text(&created, "id")?, address });
         }
         Ok(format!("tiers {}", made.join(", ")))
     }
 
     /// Has the customer's gateway configured by its owner, then connects through the API.
-    pub async fn connect(&mut self, lab: &Lab, vpc: &str, customer: &str) -> Result<String, Failure> {
-        let (cell, planned) = self.planned(customer)?;
+    pub async fn connect(&mut self, far: &impl FarSide, vpc: &str, customer: &str) -> Result<String, Failure> {
         let router = self.vpc(vpc)?;
-        let (vpn_gateway, peer) = (router.gateway.clone().unwrap_or_default(), router.address);
-        let vpc_cidr = cell.cloud.vpcs.get(vpc).map(|vpc| vpc.cidr);
-        let site = lab.customer(customer)?;
-        site.configure(Tunnel {
-            name: format!("to-{vpc}"),
-            local: site.address(),
-            peer,
-            local_nets: planned.subnets.clone(),
-            peer_nets: vpc_cidr.into_iter().collect(),
-            policy: cell.policy.clone(),
-            key: planned.psk.clone(),
-            ike: cell.ike(),
-            encapsulate: false,
-        })
-        .await?;
-        let customer_gateway = self.customer_gateway(customer, site.address()).await?;
+        let (vpn_gateway, peer) = (router.gateway.clone(), router.address);
+        far.configure(self.cell, customer, vpc, peer).await?;
+        let address = far.address(customer)?.to_string();
+        let customer_gateway = self.customer_gateway(customer, &address).await?;
         let parameters = [("s2svpngatewayid", vpn_gateway.as_str()), ("s2scustomergatewayid", &customer_gateway)];
-        let job = self.client.run("createVpnConnection", &parameters).await;
+        let job = self.try_to_make(Kind::Connection, "createVpnConnection", &parameters).await?;
         // A job that failed leaves a connection in state Error, which the scenario may well expect.
         let (outcome, failed) = match job {
-            Ok(result) => (format!("state {}", text(&result["vpnconnection"], "state")?), false),
-            Err(cloud::ClientError::Job { text, .. }) => (format!("the job failed: {text}"), true),
+            Ok(connection) => (format!("state {}", text(&connection, "state")?), false),
+            Err(ClientError::Job { text, .. }) => (format!("the job failed: {text}"), true),
             Err(e) => return Err(e.into()),
         };
-        let listed = self.client.call("listVpnConnections", &[]).await?;
+        let listed = self.call("listVpnConnections", &self.session.owned(&[])).await?;
         let mine = items(&listed, "vpnconnection").iter().find(|connection| {
             connection["s2svpngatewayid"] == vpn_gateway.as_str()
                 && connection["s2scustomergatewayid"] == customer_gateway.as_str()
@@ -165,19 +164,32 @@ impl<'a> Api<'a> {
             return Err(Failure::Refuted(format!("{outcome}, and the connection is not listed")));
         };
         let (id, state) = (text(mine, "id")?, text(mine, "state")?);
+        let policy = &self.cell.policy;
+        let (ike, esp) = (policy.ike.to_string(), policy.esp.to_string());
+        let asked = [("gateway", address.as_str()), ("ikepolicy", &ike), ("esppolicy", &esp)];
+        self.compare("listVpnConnections", mine, &asked);
         let (vpc, customer) = (vpc.to_owned(), customer.to_owned());
         let connection = Connection { vpc, customer, id, state: state.clone(), open: true };
+        self.objects.add(Kind::Connection, &connection.id);
         self.note(connection.words(), &connection.state);
         self.connections.push(connection);
-        Ok(if failed { format!("{outcome}; state {state}") } else { outcome })
+        Ok(match (failed, far.answers()) {
+            (false, _) => outcome,
+            (true, true) => format!("{outcome}; state {state}"),
+            (true, false) => {
+                format!("{outcome}; state {state}; no gateway answers there, so its success was not asked for")
+            }
+        })
     }
 
     pub async fn disconnect(&mut self, vpc: &str, customer: &str) -> Result<String, Failure> {
-        let open = |c: &&mut Connection| c.open && c.vpc == vpc && c.customer == customer;
-        let Some(connection) = self.connections.iter_mut().find(open) else {
+        let open = |c: &Connection| c.open && c.vpc == vpc && c.customer == customer;
+        let Some(number) = self.connections.iter().position(open) else {
             return Err(Failure::Broken(format!("there is no connection {vpc} -> {customer}")));
         };
-        self.client.run("deleteVpnConnection", &[("id", &connection.id)]).await?;
+        let id = self.connections[number].id.clone();
+        self.delete(Kind::Connection, &id).await?;
+        let connection = &mut self.connections[number];
         connection.open = false;
         connection.state = "deleted".into();
         let words = connection.words();
@@ -188,9 +200,15 @@ impl<'a> Api<'a> {
     /// Reboots the VPC's router, as an administrator does.
     pub async fn reboot_router(&mut self, vpc: &str) -> Result<String, Failure> {
         let vpc = self.vpc(vpc)?.id.clone();
-        let listed = self.client.call("listRouters", &[("vpcid", &vpc)]).await?;
+        let listed = match self.client.call("listRouters", &self.session.owned(&[("vpcid", &vpc)])).await {
+            Err(e) if is_not_for_us(&e) => {
+                let reason = format!("routers are for administrators, and these keys are not one's: {e}");
+                return Err(Failure::Skipped(reason));
+            }
+            listed => listed?,
+        };
         let router = first_id(&listed, "router")?;
-        self.client.run("rebootRouter", &[("id", &router)]).await?;
+        self.run("rebootRouter", &[("id", &router)]).await?;
         self.look().await?;
         Ok("rebooted".into())
     }
@@ -208,13 +226,13 @@ impl<'a> Api<'a> {
                 let (words, state, waited) = (other.words(), &other.state, within.as_secs());
                 return Err(Failure::Refuted(format!("{words} is {state} after {waited} s, not {wanted}")));
             }
-            tokio::time::sleep(LOOK).await;
+            self.rest(LOOK).await?;
         }
     }
 
     /// Looks at the state of every open connection and writes down what changed.
     pub async fn look(&mut self) -> Result<(), Failure> {
-        let listed = self.watcher.call("listVpnConnections", &[]).await?;
+        let listed = self.watcher.call("listVpnConnections", &self.session.owned(&[])).await?;
         let listed = items(&listed, "vpnconnection");
         let mut changed = Vec::new();
         for connection in self.connections.iter_mut().filter(|connection| connection.open) {
@@ -232,7 +250,7 @@ impl<'a> Api<'a> {
     }
 
     /// Writes down the bytes of every connection, also of those that are deleted.
-    pub async fn usage(&mut self, lab: &Lab) -> Result<(), Failure> {
+    pub async fn usage(&mut self, far: &impl FarSide) -> Result<(), Failure> {
         if self.connections.is_empty() {
             return Ok(());
         }
@@ -253,7 +271,7 @@ impl<'a> Api<'a> {
             // NETWORK_BYTES_SENT and NETWORK_BYTES_RECEIVED of CloudStack's usage types.
             let usage = Usage {
                 router: self.vpc(&connection.vpc)?.address,
-                customer: lab.customer(&connection.customer)?.address(),
+                customer: far.address(&connection.customer)?,
                 sent_bytes: sum(4),
                 received_bytes: sum(5),
             };
@@ -262,64 +280,29 @@ impl<'a> Api<'a> {
         Ok(())
     }
 
-    /// Deletes what is there, in the order the API demands.
-    pub async fn undo(&mut self) -> Result<String, Failure> {
-        let mut deleted = 0;
-        for connection in self.connections.iter_mut().filter(|connection| connection.open) {
-            self.client.run("deleteVpnConnection", &[("id", &connection.id)]).await?;
-            connection.open = false;
-            deleted += 1;
-        }
-        for id in std::mem::take(&mut self.customer_gateways).into_values() {
-            self.client.run("deleteVpnCustomerGateway", &[("id", &id)]).await?;
-            deleted += 1;
-        }
-        for vpc in std::mem::take(&mut self.vpcs).into_values() {
-            if let Some(id) = vpc.gateway {
-                self.client.run("deleteVpnGateway", &[("id", &id)]).await?;
-                deleted += 1;
-            }
-            for id in vpc.tiers {
-                self.client.run("deleteNetwork", &[("id", &id)]).await?;
-                deleted += 1;
-            }
-            self.client.run("deleteVPC", &[("id", &vpc.id)]).await?;
-            deleted += 1;
-        }
-        for (command, kind) in [("listVPCs", "vpc"), ("listVpnConnections", "vpnconnection")] {
-            let left = items(&self.client.call(command, &[]).await?, kind).len();
-            if left > 0 {
-                return Err(Failure::Refuted(format!("{command} still lists {left}")));
-            }
-        }
-        Ok(format!("{deleted} objects deleted"))
+    /// Public addresses of the routers.
+    pub fn router_addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.vpcs.values().map(|vpc| vpc.address)
     }
 
-    /// Public addresses of all gateways, by address.
-    pub fn gateways(&self, lab: &Lab) -> BTreeMap<Ipv4Addr, String> {
-        let routers = self.vpcs.iter().map(|(name, vpc)| (vpc.address, (*name).to_owned()));
-        let customers = self.cell.customers.keys().filter_map(|name| {
-            let customer = lab.customer(name).ok()?;
-            Some((customer.address(), name.clone()))
-        });
-        routers.chain(customers).collect()
-    }
-
-    async fn customer_gateway(&mut self, customer: &str, address: Ipv4Addr) -> Result<String, Failure> {
-        let (cell, planned) = self.planned(customer)?;
+    async fn customer_gateway(&mut self, customer: &str, address: &str) -> Result<String, Failure> {
+        let cell = self.cell;
+        let Some((name, planned)) = cell.customers.get_key_value(customer) else {
+            return Err(Failure::Broken(format!("there is no customer `{customer}`")));
+        };
         if let Some(id) = self.customer_gateways.get(customer) {
             return Ok(id.clone());
         }
+        let (session, policy) = (self.session.clone(), &cell.policy);
+        let called = session.name(customer);
         let cidrs: Vec<_> = planned.subnets.iter().map(ToString::to_string).collect();
-        let policy = &cell.policy;
-        let (address, cidrs) = (address.to_string(), cidrs.join(","));
+        let cidrs = cidrs.join(",");
         let [ike, esp] = [&policy.ike, &policy.esp].map(ToString::to_string);
         let [ike_lifetime, esp_lifetime] = [policy.ike_lifetime, policy.esp_lifetime].map(|time| time.0.to_string());
-        let mut parameters = vec![
-            ("name", customer),
-            ("gateway", address.as_str()),
+        let mut asked = vec![
+            ("name", called.as_str()),
+            ("gateway", address),
             ("cidrlist", &cidrs),
-            ("ipsecpsk", planned.psk.expose()),
             ("ikepolicy", &ike),
             ("esppolicy", &esp),
             ("ikelifetime", &ike_lifetime),
@@ -327,19 +310,47 @@ impl<'a> Api<'a> {
             ("dpd", if policy.dpd { "true" } else { "false" }),
         ];
         // Nothing is sent that the file does not say, so that the release's own default is what is proven.
-        parameters.extend(cell.ike_version.map(|version| ("ikeversion", version.name())));
-        let created = self.client.run("createVpnCustomerGateway", &parameters).await?;
-        let id = text(&created["vpncustomergateway"], "id")?;
-        if let Some((name, _)) = cell.customers.get_key_value(customer) {
-            self.customer_gateways.insert(name, id.clone());
-        }
+        asked.extend(cell.ike_version.map(|version| ("ikeversion", version.name())));
+        let mut parameters = session.owned(&asked);
+        parameters.push(("ipsecpsk", planned.psk.expose()));
+        let created = self.make(Kind::CustomerGateway, "createVpnCustomerGateway", &parameters).await?;
+        self.compare("createVpnCustomerGateway", &created, &asked);
+        let id = text(&created, "id")?;
+        self.customer_gateways.insert(name, id.clone());
         Ok(id)
     }
 
-    fn planned(&self, customer: &str) -> Result<(&'a Cell, &'a scenario::Customer), Failure> {
-        let planned = self.cell.customers.get(customer);
-        let planned = planned.ok_or_else(|| Failure::Broken(format!("there is no customer `{customer}`")))?;
-        Ok((self.cell, planned))
+    /// What was named, or else the first that the cloud lists.
+    async fn first(
+        &self,
+        chosen: Option<String>,
+        command: &str,
+        parameters: &[(&str, &str)],
+        object: &str,
+    ) -> Result<String, Failure> {
+        if let Some(id) = chosen {
+            return Ok(id);
+        }
+        let listed = self.call(command, parameters).await?;
+        match items(&listed, object) {
+            [first, ..] => text(first, "id"),
+            [] => Err(Failure::Refuted(format!("{command} lists none that could be used"))),
+        }
+    }
+
+    /// Writes down what an answer says of what was asked for.
+    fn compare(&self, command: &str, object: &Value, asked: &[(&str, &str)]) {
+        let answers = asked.iter().map(|(field, asked)| Answer {
+            command: command.to_owned(),
+            field: (*field).to_owned(),
+            asked: (*asked).to_owned(),
+            told: match &object[*field] {
+                Value::String(told) => told.clone(),
+                Value::Null => "nothing".to_owned(),
+                told => told.to_string(),
+            },
+        });
+        self.notebook.write(|pages| pages.answers.extend(answers));
     }
 
     fn vpc(&self, name: &str) -> Result<&Vpc, Failure> {
@@ -350,6 +361,11 @@ impl<'a> Api<'a> {
         let (at_ms, state) = (self.notebook.now(), state.to_owned());
         self.notebook.write(|pages| pages.states.push(StateChange { at_ms, connection, state }));
     }
+}
+
+/// Whether a command is refused to whom the keys belong: 401 as CloudStack 4.0 has it, 432 as later releases do.
+fn is_not_for_us(error: &ClientError) -> bool {
+    matches!(error, ClientError::Api { code: 401 | 432, .. })
 }
 
 /// What a list command lists; an empty list has no array.

@@ -1,0 +1,137 @@
+//! One cell without packets: the part of it that goes through the API.
+//!
+//! In the modelled world the simulator runs in this process, over routers that answer as is predicted, and by a
+//! clock that does not wait. Against a foreign cloud there is the API alone.
+
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
+
+use cloud::{Config, Credentials, Modelled, ModelledCustomer, Service, StoreLocation};
+use scenario::{Cell, Party, Step};
+
+use super::{
+    Drive, Failure, FarSide, Notebook, Tell,
+    api::{Api, Session},
+};
+use crate::{limits::Limits, observation::Observation};
+
+/// Networks for documentation (RFC 5737), as in a laboratory.
+const ROUTERS: [u8; 3] = [198, 51, 100];
+const CUSTOMERS: [u8; 3] = [203, 0, 113];
+
+/// Runs the cell over routers that are only modelled. The runtime's clock should be paused.
+pub(crate) async fn modelled(cell: &Cell, tell: Tell<'_>) -> Observation {
+    let notebook = Notebook::open();
+    let addresses: BTreeMap<_, _> = cell.customers.keys().cloned().zip(hosts(CUSTOMERS)).collect();
+    let driven = match serve(cell, &addresses).await {
+        Ok(service) => {
+            let session = Session::of_the_simulator(service.endpoint(), credentials());
+            let driven = drive(cell, Customers { limits: Limits::Modelled, addresses }, session, &notebook, tell).await;
+            service.stop().await;
+            driven
+        }
+        Err(failure) => Err(failure),
+    };
+    close(notebook, driven)
+}
+
+/// Runs the cell against a cloud that others run too. Whatever happens, what it made there is deleted.
+pub(crate) async fn foreign(
+    cell: &Cell,
+    limits: Limits,
+    addresses: BTreeMap<String, Ipv4Addr>,
+    session: Session,
+    tell: Tell<'_>,
+) -> Observation {
+    let notebook = Notebook::open();
+    let driven = drive(cell, Customers { limits, addresses }, session, &notebook, tell).await;
+    close(notebook, driven)
+}
+
+async fn drive(
+    cell: &Cell,
+    customers: Customers,
+    session: Session,
+    notebook: &Notebook,
+    tell: Tell<'_>,
+) -> Result<(), Failure> {
+    let api = Api::new(cell, session, notebook.clone());
+    let mut drive = Drive::new(cell, customers, api, notebook, tell);
+    let driven = drive.all().await;
+    let undone = drive.undo().await;
+    let Err(failure) = driven else { return undone };
+    // What is left in a cloud that others use has to be told wherever the end of the cell is.
+    let mut reason = failure.reason().to_owned();
+    notebook.write(|pages| reason.extend(pages.steps.last().map(|undo| format!("; then {}", undo.outcome))));
+    Err(Failure::Broken(reason))
+}
+
+fn close(notebook: Notebook, driven: Result<(), Failure>) -> Observation {
+    if let Err(failure) = driven {
+        notebook.write(|pages| pages.broken = Some(failure.reason().to_owned()));
+    }
+    notebook.close()
+}
+
+async fn serve(cell: &Cell, addresses: &BTreeMap<String, Ipv4Addr>) -> Result<Service, Failure> {
+    let broken = |e: &dyn std::fmt::Display| Failure::Broken(format!("the cloud cannot be served on loopback: {e}"));
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.map_err(|e| broken(&e))?;
+    let customers = cell.customers.iter().zip(addresses.values()).map(|((_, customer), address)| ModelledCustomer {
+        address: *address,
+        policy: cell.policy.clone(),
+        psk: customer.psk.clone(),
+        subnets: customer.subnets.clone(),
+    });
+    let config = Config {
+        profile: cell.cloud.profile.name().parse().map_err(|e| broken(&e))?,
+        public_addresses: hosts(ROUTERS).collect(),
+        credentials: Some(credentials()),
+        store: StoreLocation::Memory,
+        router_check_interval: Config::ROUTER_CHECK_INTERVAL,
+        log: None,
+    };
+    Service::start(config, Arc::new(Modelled::with(customers)), listener).await.map_err(|e| broken(&e))
+}
+
+/// Good for one service, which lives as long as the cell.
+fn credentials() -> Credentials {
+    Credentials { api_key: "runner".into(), secret_key: "of this cell only".into() }
+}
+
+fn hosts(network: [u8; 3]) -> impl Iterator<Item = Ipv4Addr> {
+    let [a, b, c] = network;
+    (1..=254).map(move |host| Ipv4Addr::new(a, b, c, host))
+}
+
+/// Customers that have an address and nothing behind it that we could reach.
+struct Customers {
+    limits: Limits,
+    addresses: BTreeMap<String, Ipv4Addr>,
+}
+
+impl FarSide for Customers {
+    fn refusal(&self, step: &Step) -> Option<String> {
+        self.limits.refusal(step)
+    }
+
+    fn answers(&self) -> bool {
+        self.limits.answers()
+    }
+
+    fn address(&self, customer: &str) -> Result<Ipv4Addr, Failure> {
+        let address = self.addresses.get(customer).copied();
+        address.ok_or_else(|| Failure::Broken(format!("the customer `{customer}` has no address")))
+    }
+
+    /// Nobody here configures it: it is modelled, or it is as its owner has it.
+    async fn configure(&self, _: &Cell, _: &str, _: &str, _: Ipv4Addr) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn exchange(&mut self, _: &Cell, _: &[Party; 2], _: u32) -> Result<String, Failure> {
+        Err(Failure::Skipped(self.limits.no_packets().into()))
+    }
+
+    async fn exchange_nothing(&mut self, _: &Cell) -> Result<String, Failure> {
+        Err(Failure::Skipped(self.limits.no_packets().into()))
+    }
+}

@@ -1,0 +1,204 @@
+//! One cell inside a worker: build, drive, observe, undo.
+
+use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, sync::Arc};
+
+use cloud::{CloudError, Config, Credentials, Service, StoreLocation};
+use lab::{
+    gateway::Tunnel,
+    topology::{CustomerPlan, Deployment, Lab, Plan},
+};
+use scenario::{Cell, Party, Step};
+use wire::audit::{Expected, Facts};
+
+use super::{
+    Drive, Failure, FarSide, Notebook, Tell,
+    api::{Api, Session},
+    traffic::Traffic,
+};
+use crate::{
+    message::Job,
+    observation::{LOGS, Observation},
+    record::SaSummary,
+};
+
+/// Runs the cell. Whatever happens, what was seen is returned, and nothing of the cell is left.
+pub(crate) async fn drive(job: &Job, tell: Tell<'_>) -> (Observation, Facts) {
+    let notebook = Notebook::open();
+    let mut facts = Facts::default();
+    if let Err(failure) = cell(job, tell, &notebook, &mut facts).await {
+        notebook.write(|pages| pages.broken = Some(failure.reason().to_owned()));
+    }
+    (notebook.close(), facts)
+}
+
+async fn cell(job: &Job, tell: Tell<'_>, notebook: &Notebook, facts: &mut Facts) -> Result<(), Failure> {
+    tell("build the laboratory".into());
+    let lab = Lab::build(plan(job)).await?;
+    let addresses = lab.public_addresses();
+    let service = serve(&lab, job.cell.cloud.profile.name(), addresses).await?;
+    let session = Session::of_the_simulator(service.endpoint(), credentials());
+    let api = Api::new(&job.cell, session, notebook.clone());
+    let far = Laboratory { lab: Arc::clone(&lab), traffic: Traffic::default() };
+    let mut drive = Drive::new(&job.cell, far, api, notebook, tell);
+    let driven = drive.all().await;
+
+    tell("end the capture".into());
+    lab.finish_capture().await?;
+    *facts = drive.facts();
+    note_sas(&lab, notebook, facts).await?;
+    let undone = match drive.api.usage(&drive.far).await {
+        Ok(()) => drive.undo().await,
+        Err(e) => drive.undo().await.and(Err(e)),
+    };
+    service.stop().await;
+    match lab.failure() {
+        Some(reason) => Err(Failure::Broken(reason)),
+        None => driven.and(undone),
+    }
+}
+
+fn plan(job: &Job) -> Plan {
+    let Cell { cloud, customers, .. } = &job.cell;
+    Plan {
+        folder: job.folder.clone(),
+        routers: cloud.vpcs.iter().map(|(name, vpc)| (name.clone(), vpc.router)).collect(),
+        customers: customers
+            .iter()
+            .map(|(name, customer)| CustomerPlan {
+                name: name.clone(),
+                daemon: customer.daemon,
+                subnets: customer.subnets.clone(),
+            })
+            .collect(),
+        trees: job.trees.clone(),
+        standing: None,
+    }
+}
+
+async fn serve(lab: &Arc<Lab>, profile: &str, public_addresses: Vec<Ipv4Addr>) -> Result<Service, Failure> {
+    lab::link::raise_loopback().await?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
+    let listener = listener.map_err(|e| Failure::Broken(format!("the cloud cannot listen on loopback: {e}")))?;
+    let config = Config {
+        profile: profile.parse().map_err(|e: CloudError| Failure::Broken(e.to_string()))?,
+        public_addresses,
+        credentials: Some(credentials()),
+        store: StoreLocation::Memory,
+        router_check_interval: Config::ROUTER_CHECK_INTERVAL,
+        log: None,
+    };
+    let fabric = Arc::new(Deployment(Arc::clone(lab)));
+    Service::start(config, fabric, listener).await.map_err(|e| Failure::Broken(e.to_string()))
+}
+
+/// Good for one service, which lives in this worker only.
+fn credentials() -> Credentials {
+    Credentials { api_key: "runner".into(), secret_key: "of this cell only".into() }
+}
+
+/// Every SA's life for the record, every SA's keys for the audit.
+async fn note_sas(lab: &Lab, notebook: &Notebook, facts: &mut Facts) -> Result<(), Failure> {
+    for seen in lab.sas().await? {
+        for life in seen.lives {
+            let sa = &life.sa;
+            // Both kernels hold the same SA.
+            let keys = sa.keys();
+            if !facts.sas.contains(&keys) {
+                facts.sas.push(keys);
+            }
+            let summary = SaSummary {
+                machine: life.machine,
+                spi: sa.spi,
+                source: sa.source,
+                destination: sa.destination,
+                suite: sa.suite(),
+                added_ms: notebook.at(life.added_ns),
+                deleted_ms: life.deleted_ns.map(|time| notebook.at(time)),
+                packets: sa.packets,
+                bytes: sa.bytes,
+            };
+            notebook.write(|pages| pages.sas.push(summary));
+        }
+        notebook.write(|pages| {
+            pages.strange_sas.extend(seen.others);
+            pages.gaps.extend(seen.gaps);
+        });
+    }
+    Ok(())
+}
+
+/// Customers with daemons of their own, and packets.
+struct Laboratory {
+    lab: Arc<Lab>,
+    traffic: Traffic,
+}
+
+impl FarSide for Laboratory {
+    fn refusal(&self, _: &Step) -> Option<String> {
+        None
+    }
+
+    fn answers(&self) -> bool {
+        true
+    }
+
+    fn address(&self, customer: &str) -> Result<Ipv4Addr, Failure> {
+        Ok(self.lab.customer(customer)?.address())
+    }
+
+    async fn configure(&self, cell: &Cell, customer: &str, vpc: &str, peer: Ipv4Addr) -> Result<(), Failure> {
+        let site = self.lab.customer(customer)?;
+        let no_customer = || Failure::Broken(format!("there is no customer `{customer}`"));
+        let planned = cell.customers.get(customer).ok_or_else(no_customer)?;
+        let tunnel = Tunnel {
+            name: format!("to-{vpc}"),
+            local: site.address(),
+            peer,
+            local_nets: planned.subnets.clone(),
+            peer_nets: cell.cloud.vpcs.get(vpc).map(|vpc| vpc.cidr).into_iter().collect(),
+            policy: cell.policy.clone(),
+            key: planned.psk.clone(),
+            ike: cell.ike(),
+            encapsulate: false,
+        };
+        Ok(site.configure(tunnel).await?)
+    }
+
+    async fn exchange(&mut self, cell: &Cell, between: &[Party; 2], packets: u32) -> Result<String, Failure> {
+        self.traffic.between(&self.lab, cell, between, packets).await
+    }
+
+    async fn exchange_nothing(&mut self, cell: &Cell) -> Result<String, Failure> {
+        self.traffic.everywhere(&self.lab, cell, Expected::NotInClear).await
+    }
+}
+
+impl Drive<'_, Laboratory> {
+    fn facts(&self) -> Facts {
+        let routers = self.api.router_addresses();
+        let customers = self.cell.customers.keys().filter_map(|name| self.far.address(name).ok());
+        let gateways: BTreeSet<Ipv4Addr> = routers.chain(customers).collect();
+        Facts {
+            local: self.cell.cloud.vpcs.values().map(|vpc| vpc.cidr).collect(),
+            remote: self.cell.customers.values().flat_map(|customer| customer.subnets.clone()).collect(),
+            gateways: gateways.into_iter().collect(),
+            sas: Vec::new(),
+            probes: self.far.traffic.sent().to_vec(),
+        }
+    }
+}
+
+/// The logs that the daemons left, by their names within the cell's folder.
+pub(crate) fn logs(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for machine in std::fs::read_dir(folder.join(LOGS)).into_iter().flatten().flatten() {
+        for file in std::fs::read_dir(machine.path()).into_iter().flatten().flatten() {
+            let empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+            if !empty {
+                found.push(format!("{LOGS}/{}/{}", machine.file_name().display(), file.file_name().display()));
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,160 @@
+//! The outer half of a cell that has a worker: hands the cell over, audits the capture, and judges.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use lab::{
+    image::{Image, Name},
+    world::{Clock, Said, Worker, inside::Place},
+};
+use policy::{Daemon, Group, Proposal};
+use scenario::Cell;
+use wire::{audit, pcapng};
+
+use crate::{
+    Error, Result,
+    judge::{self, Evidence},
+    message::{Job, News, Order},
+    observation::{self, Observation},
+    record::{CellRecord, Verdict},
+    schedule::{self, Machines, Progress, blank, fill},
+};
+
+/// A worker that says nothing for so long, by the clock on the wall, is stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The images that these cells need besides the world's own.
+pub fn images(cells: &[Cell]) -> Vec<Name> {
+    let daemons: BTreeSet<Daemon> = cells.iter().flat_map(daemons).collect();
+    daemons.into_iter().map(Name::from).collect()
+}
+
+fn daemons(cell: &Cell) -> Vec<Daemon> {
+    let routers = cell.cloud.vpcs.values().map(|vpc| vpc.router);
+    routers.chain(cell.customers.values().map(|customer| customer.daemon)).collect()
+}
+
+/// Keeps its worker from cell to cell.
+pub(crate) struct Hand<'a> {
+    machines: &'a Machines,
+    out: &'a Path,
+    worker: Option<Worker>,
+}
+
+impl<'a> Hand<'a> {
+    pub fn new(machines: &'a Machines, out: &'a Path) -> Self {
+        Self { machines, out, worker: None }
+    }
+}
+
+impl schedule::Hand for Hand<'_> {
+    fn cell(&mut self, cell: &Cell, progress: &dyn Progress) -> CellRecord {
+        let clock = Instant::now();
+        let mut record = blank(cell, |daemon| self.version(daemon));
+        if cell.needs_virtual_time() && !self.machines.world.has_virtual_time() {
+            record.verdict = Verdict::Skipped;
+            record.reason =
+                format!("the {} world has no virtual time, and the scenario holds too long", self.machines.world);
+            return record;
+        }
+        if let Some(lacking) = self.unsupported(cell) {
+            record.verdict = Verdict::Unsupported;
+            record.reason = lacking;
+            return record;
+        }
+        let folder = self.out.join("cells").join(&cell.id);
+        if let Err(e) = self.observe(cell, &folder, progress).and_then(|()| self.judge(cell, &folder, &mut record)) {
+            record.verdict = Verdict::Broken;
+            record.reason = e.to_string();
+        }
+        if record.verdict == Verdict::Broken {
+            // Whatever broke it must not break the next cell.
+            self.worker = None;
+        }
+        record.wall_ms = clock.elapsed().as_millis() as u64;
+        record
+    }
+}
+
+impl Hand<'_> {
+    fn image(&self, daemon: Daemon) -> Option<&Image> {
+        self.machines.images.iter().find(|image| image.name == Name::from(daemon))
+    }
+
+    /// What one of its daemons lacks for the policy, as its image found out when it was made.
+    fn unsupported(&self, cell: &Cell) -> Option<String> {
+        let policy = &cell.policy;
+        let groups = policy.ike.iter().map(Proposal::ike_group).chain(policy.esp.iter().filter_map(|esp| esp.group));
+        let groups: BTreeSet<_> = groups.collect();
+        daemons(cell).into_iter().find_map(|daemon| {
+            let image = self.image(daemon)?;
+            let lacks = |group: &&Group| image.made.facts.get(group.name()).is_some_and(|answer| answer == "no");
+            let group = groups.iter().find(lacks)?;
+            Some(format!("{} is built without {group}", image.made.version))
+        })
+    }
+
+    /// Has the worker run the cell.
+    fn observe(&mut self, cell: &Cell, folder: &Path, progress: &dyn Progress) -> Result<()> {
+        schedule::fresh(folder)?;
+        let trees = daemons(cell).into_iter().filter_map(|daemon| {
+            let image = self.image(daemon)?;
+            Some((daemon, image.root()))
+        });
+        let job = Job { cell: cell.clone(), folder: folder.to_owned(), trees: trees.collect() };
+        progress.doing(&cell.id, &format!("start a worker in the {} world", self.machines.world));
+        let mut worker = match self.worker.take() {
+            Some(worker) => worker,
+            None => {
+                let place = Place { writable: self.out.to_owned() };
+                Worker::start(&self.machines.world, Clock::Virtual, &self.machines.program, &place)?
+            }
+        };
+        worker.send(&Order::Cell(Box::new(job)))?;
+        let mut doing = "take the cell".to_owned();
+        loop {
+            match worker.receive::<News>(PATIENCE) {
+                Said::Message(News::Doing(what)) => {
+                    progress.doing(&cell.id, &what);
+                    doing = what;
+                }
+                Said::Message(News::Done) => break,
+                Said::Ended => return Err(worker.ended(&format!("it ended while it was to {doing}")).into()),
+                Said::Silent => {
+                    let silence = format!("nothing was heard for {} s while it was to {doing}", PATIENCE.as_secs());
+                    return Err(worker.ended(&silence).into());
+                }
+            }
+        }
+        self.worker = Some(worker);
+        Ok(())
+    }
+
+    /// Audits the capture and judges, outside of the worker.
+    fn judge(&self, cell: &Cell, folder: &Path, record: &mut CellRecord) -> Result<()> {
+        let (observation, facts) = Observation::read(folder)?;
+        let path = folder.join(observation::CAPTURE);
+        let bytes = fs::read(&path).map_err(Error::file(&path))?;
+        let account = match pcapng::read(&bytes) {
+            Ok(capture) => audit::audit(&capture, &facts),
+            // A laboratory that broke may have left half a capture, or none.
+            Err(_) if observation.broken.is_some() => audit::Account::default(),
+            Err(e) => return Err(Error::file(&path)(std::io::Error::other(e))),
+        };
+        let prediction = judge::predict(cell);
+        let evidence =
+            Evidence { cell, prediction: &prediction, observation: &observation, facts: &facts, account: &account };
+        let judgement = judge::judge(&evidence);
+        fill(record, observation, judgement, cell, folder)?;
+        record.account = Some(account);
+        Ok(())
+    }
+
+    fn version(&self, daemon: Daemon) -> String {
+        self.image(daemon).map_or_else(|| daemon.to_string(), |image| image.made.version.clone())
+    }
+}
