@@ -8,6 +8,8 @@ use thiserror::Error;
 pub enum CloudError {
     #[error("{}: {source}; name a database that this service made, or a new file", path.display())]
     Store { path: PathBuf, source: rusqlite::Error },
+    #[error("{} is in use by another service: end that one, or name another file", path.display())]
+    InUse { path: PathBuf },
     #[error("the store in memory: {source}")]
     Memory { source: rusqlite::Error },
     #[error("{}: {source}", path.display())]

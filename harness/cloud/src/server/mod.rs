@@ -132,6 +132,7 @@ impl Drop for Service {
         self.shutdown = None;
         *lock(&self.cloud.tasks) = None;
         self.server.abort();
+        self.cloud.store.release();
     }
 }
 

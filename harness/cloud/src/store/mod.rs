@@ -14,7 +14,12 @@ pub(crate) mod vm;
 pub(crate) mod vpc;
 pub(crate) mod vpn_gateway;
 
-use std::{path::Path, str::FromStr, sync::Mutex};
+use std::{
+    fs::{File, TryLockError},
+    path::Path,
+    str::FromStr,
+    sync::Mutex,
+};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, config::DbConfig, types::Type};
@@ -29,7 +34,12 @@ pub(crate) type Result<T, E = rusqlite::Error> = std::result::Result<T, E>;
 /// Kept ready; there are about as many in this room.
 const STATEMENTS: usize = 256;
 
-pub(crate) struct Store(Mutex<Connection>);
+pub(crate) struct Store {
+    db: Mutex<Connection>,
+    /// The database's file, locked: two services over one database would each undo what the other is doing. It is
+    /// closed after `db`, whose own locks (fcntl(2), not flock(2)) would end with it.
+    claim: Option<File>,
+}
 
 impl Store {
     pub(crate) fn open(location: &StoreLocation, profile: Profile) -> Result<Self, CloudError> {
@@ -37,20 +47,31 @@ impl Store {
             StoreLocation::Memory => {
                 let mut db = Connection::open_in_memory().map_err(|source| CloudError::Memory { source })?;
                 prepare(&mut db, profile).map_err(|source| CloudError::Memory { source })?;
-                Ok(Self(Mutex::new(db)))
+                Ok(Self { db: Mutex::new(db), claim: None })
             }
             StoreLocation::File(path) => {
                 let failed = |source| CloudError::Store { path: path.clone(), source };
-                for_its_owner(path).map_err(|source| CloudError::File { path: path.clone(), source })?;
+                let no_file = |source| CloudError::File { path: path.clone(), source };
+                let file = for_its_owner(path).map_err(no_file)?;
+                file.try_lock().map_err(|error| match error {
+                    TryLockError::WouldBlock => CloudError::InUse { path: path.clone() },
+                    TryLockError::Error(source) => no_file(source),
+                })?;
                 let mut db = Connection::open(path).map_err(failed)?;
                 db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
                 let found = prepare(&mut db, profile).map_err(failed)?;
                 if found != profile.name() {
                     return Err(CloudError::OtherProfile { path: path.clone(), found, wanted: profile.name() });
                 }
-                Ok(Self(Mutex::new(db)))
+                Ok(Self { db: Mutex::new(db), claim: Some(file) })
             }
         }
+    }
+
+    /// Another service may have the database now, although tasks of this one may still hold it for a moment.
+    pub(crate) fn release(&self) {
+        // What cannot be unlocked is unlocked when it is closed.
+        let _ = self.claim.as_ref().map(File::unlock);
     }
 
     /// Reads only, and so costs less than a transaction; each query sees what is committed then.
@@ -58,7 +79,7 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        work(&lock(&self.0))
+        work(&lock(&self.db))
     }
 
     /// Everything in `work` happens, or, if it fails, nothing of it.
@@ -66,7 +87,7 @@ impl Store {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut db = lock(&self.0);
+        let mut db = lock(&self.db);
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = work(&transaction)?;
         transaction.commit()?;
@@ -75,9 +96,9 @@ impl Store {
 }
 
 /// The database holds pre-shared keys. SQLite gives its other files the mode of this one.
-fn for_its_owner(path: &Path) -> std::io::Result<()> {
+fn for_its_owner(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+    File::options().write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 /// Makes the tables and what every CloudStack has, unless they are there; says whose profile they are.

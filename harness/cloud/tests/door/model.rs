@@ -315,6 +315,8 @@ impl Driver {
                 // What was not read is lost, so it is read.
                 self.recorded("4").await;
                 let network = self.cloud.network.clone();
+                // The next service cannot begin before this one has ended.
+                drop(std::mem::replace(&mut self.cloud, Cloud::of(self.profile).await));
                 self.cloud = Cloud::with(config(self.profile, self.file.location()), network).await;
                 // It waits until the VPC is there again.
                 self.run("updateVPC", &[("id", &self.vpc), ("name", "main")]).await

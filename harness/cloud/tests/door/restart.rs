@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tunnelproof_cloud::{ClientError, StoreLocation};
+use tunnelproof_cloud::{ClientError, Modelled, Profile, Service, StoreLocation};
 
-use super::{Cloud, fabric::Network, id};
+use super::{Cloud, config, fabric::Network, id};
 
 /// A database of this test's own, removed with its value.
 pub struct File(PathBuf);
@@ -89,4 +89,19 @@ async fn connections_in_error_stay_there() {
     assert!(after.client.run("createVpnGateway", &[("vpcid", id(&vpc))]).await.is_err());
     assert_eq!(after.state().await, "Error");
     assert!(after.network.log().iter().all(|line| !line.contains("apply")));
+}
+
+#[tokio::test]
+async fn two_services_never_have_one_database() {
+    let file = File::new();
+    let start = async || {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Service::start(config(Profile::Spec2012, file.location()), Arc::new(Modelled::agreeing()), listener).await
+    };
+    let first = start().await.unwrap();
+    let Err(refused) = start().await else { panic!("the second service started") };
+    let expected = format!("{} is in use by another service: end that one, or name another file", file.0.display());
+    assert_eq!(refused.to_string(), expected);
+    drop(first);
+    start().await.unwrap().stop().await;
 }
