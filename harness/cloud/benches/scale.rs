@@ -100,6 +100,9 @@ fn compare(rows: &[Figures]) {
     grows("createVpnConnection", |row| row.create);
     grows("page of 500", |row| row.page);
     grows("sweep", |row| row.sweep);
+    let each: Vec<_> =
+        rows.iter().zip(SIZES).map(|(row, size)| format!("{:.1}", row.sweep * 1e3 / size as f64)).collect();
+    println!("{:<34} {} microseconds for each connection", "sweep", each.join(", "));
 }
 
 async fn measure(service: &Service, cloud: &Cloud, creations: Vec<(f64, String)>) -> Figures {

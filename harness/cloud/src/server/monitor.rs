@@ -1,19 +1,24 @@
 //! The monitor: every `router.check.interval` it asks routers how their tunnels are.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{
+    sync::OwnedMutexGuard,
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
+};
 
 use super::{
     Cloud, Failure,
     routers::{Presence, presence_of},
-    tunnels, usage,
+    tunnels,
+    turn::Turn,
+    usage,
 };
 use crate::{
     TunnelStatus,
     state::{State, Trigger},
-    store::connection,
+    store::connection::{self, WatchedVpc},
 };
 
 /// Runs until it is dropped. An interval of zero turns it off.
@@ -34,15 +39,54 @@ pub(crate) async fn run(cloud: Arc<Cloud>, interval: Duration) {
 pub(crate) async fn sweep(cloud: &Cloud, patience: Duration) {
     // A store that cannot be read now may be readable the next time.
     let Ok(vpcs) = cloud.store.read(connection::monitored_vpcs) else { return };
-    let look = async |vpc| drop(timeout(patience, check(cloud, vpc)).await);
-    stream::iter(vpcs).for_each_concurrent(None, look).await;
+    let mut looks: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+    for part in vpcs.chunks(TOGETHER) {
+        look(cloud, part, patience, &looks);
+        // Routers that answer at once are done with before the next are read.
+        while let Some(Some(())) = looks.next().now_or_never() {}
+    }
+    while looks.next().await.is_some() {}
 }
 
-/// The turn keeps a job from being overtaken: what was seen before it must not be written after it.
-async fn check(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
-    let _turn = cloud.turns.queue(vpc).come().await;
-    let (state, connections) = cloud.store.read(|db| connection::watched(db, vpc))?;
-    let router = match presence_of(cloud, vpc, state.as_deref()) {
+/// So many VPCs are read with one query.
+const TOGETHER: usize = 128;
+
+/// Begins to look at some routers, of VPCs in the order of their ids. Those whose turn has come are read together;
+/// the others are read when it comes.
+fn look<'c>(cloud: &'c Cloud, vpcs: &[i64], patience: Duration, looks: &FuturesUnordered<BoxFuture<'c, ()>>) {
+    let mut come = HashMap::new();
+    for &vpc in vpcs {
+        match cloud.turns.queue(vpc) {
+            Turn::Come(turn) => drop(come.insert(vpc, turn)),
+            turn @ Turn::Waiting(_) => looks.push(Box::pin(timeout(patience, check_later(cloud, vpc, turn)).map(drop))),
+        }
+    }
+    let (Some(first), Some(last)) = (vpcs.first(), vpcs.last()) else { return };
+    for known in cloud.store.read(|db| connection::watched(db, *first, *last)).unwrap_or_default() {
+        if let Some(turn) = come.remove(&known.vpc) {
+            looks.push(Box::pin(check_now(cloud, known, turn, patience)));
+        }
+    }
+}
+
+/// The turn lasts as long as the check, and no longer.
+async fn check_now(cloud: &Cloud, known: WatchedVpc, _turn: OwnedMutexGuard<()>, patience: Duration) {
+    let _ = timeout(patience, check(cloud, &known)).await;
+}
+
+async fn check_later(cloud: &Cloud, vpc: i64, turn: Turn) -> Result<(), Failure> {
+    let _turn = turn.come().await;
+    for known in cloud.store.read(|db| connection::watched(db, vpc, vpc))? {
+        check(cloud, &known).await?;
+    }
+    Ok(())
+}
+
+/// The turn, which the caller holds since before the VPC was read, keeps a job from being overtaken: what was seen
+/// before it must not be written after it.
+async fn check(cloud: &Cloud, known: &WatchedVpc) -> Result<(), Failure> {
+    let connections = &known.connections;
+    let router = match presence_of(cloud, known.vpc, known.router.as_deref()) {
         Presence::Running(router) => router,
         Presence::Absent => return Ok(()),
         // No alert: the router's own state says it all. This takes in what waits in Pending as well.
@@ -62,5 +106,5 @@ async fn check(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
             tunnels::seen(cloud, connection.id, up)?;
         }
     }
-    usage::read_from(cloud, router.as_ref(), &connections).await
+    usage::read_from(cloud, router.as_ref(), connections).await
 }

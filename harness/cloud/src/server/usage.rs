@@ -21,11 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads the counters of a VPC's connections. The caller holds the VPC's turn.
 pub(crate) async fn read(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
-    let (state, connections) = cloud.store.read(|db| connection::watched(db, vpc))?;
-    match presence_of(cloud, vpc, state.as_deref()) {
-        Presence::Running(router) => read_from(cloud, router.as_ref(), &connections).await,
-        Presence::Down | Presence::Absent => Ok(()),
+    for known in cloud.store.read(|db| connection::watched(db, vpc, vpc))? {
+        if let Presence::Running(router) = presence_of(cloud, vpc, known.router.as_deref()) {
+            read_from(cloud, router.as_ref(), &known.connections).await?;
+        }
     }
+    Ok(())
 }
 
 /// As [`read`], of a router that runs.

@@ -153,7 +153,8 @@ pub(crate) fn monitored_vpcs(db: &Db) -> Result<Vec<i64>> {
     let sql = "SELECT DISTINCT vpc_id FROM s2s_vpn_connection AS c JOIN s2s_vpn_gateway AS g ON g.id = c.vpn_gateway_id
                WHERE c.removed IS NULL AND EXISTS (
                    SELECT 1 FROM networks AS n
-                   WHERE n.vpc_id = g.vpc_id AND n.state = 'Implemented' AND n.removed IS NULL)";
+                   WHERE n.vpc_id = g.vpc_id AND n.state = 'Implemented' AND n.removed IS NULL)
+               ORDER BY vpc_id";
     all(db, sql, [], |row| row.get(0))
 }
 
@@ -166,15 +167,26 @@ pub(crate) struct Watched {
     pub counted: Option<Usage>,
 }
 
-/// The connections of a VPC and, if it has one, the state of its router: in one query, since there may
-/// be thousands of VPCs in a sweep.
-pub(crate) fn watched(db: &Db, vpc: i64) -> Result<(Option<String>, Vec<Watched>)> {
-    let sql = "SELECT c.id, c.tunnel, c.state, n.sent, n.received, r.state FROM s2s_vpn_gateway AS g
+/// A VPC with connections.
+pub(crate) struct WatchedVpc {
+    pub vpc: i64,
+    /// The state of its router, if it has one.
+    pub router: Option<String>,
+    pub connections: Vec<Watched>,
+}
+
+/// Those of a range of VPCs that have connections, in the order of their ids. One query for many, since there may be
+/// thousands of VPCs in a sweep.
+pub(crate) fn watched(db: &Db, first: i64, last: i64) -> Result<Vec<WatchedVpc>> {
+    let sql = "SELECT c.id, c.tunnel, c.state, n.sent, n.received, r.state, g.vpc_id FROM s2s_vpn_gateway AS g
                JOIN s2s_vpn_connection AS c ON c.vpn_gateway_id = g.id
                LEFT JOIN domain_router AS r ON r.vpc_id = g.vpc_id AND r.removed IS NULL
                LEFT JOIN vpn_counter AS n ON n.connection_id = c.id
-               WHERE g.vpc_id = ?1 AND c.removed IS NULL ORDER BY c.id";
-    let rows = all(db, sql, [vpc], |row| {
+               WHERE g.vpc_id BETWEEN ?1 AND ?2 AND c.removed IS NULL ORDER BY g.vpc_id";
+    let mut vpcs: Vec<WatchedVpc> = Vec::new();
+    let mut sql = db.prepare_cached(sql)?;
+    let mut rows = sql.query([first, last])?;
+    while let Some(row) = rows.next()? {
         let bytes = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(i64::unsigned_abs));
         let counted = bytes(3)?.zip(bytes(4)?);
         let watched = Watched {
@@ -183,10 +195,13 @@ pub(crate) fn watched(db: &Db, vpc: i64) -> Result<(Option<String>, Vec<Watched>
             state: parsed_at(row, 2)?,
             counted: counted.map(|(sent_bytes, received_bytes)| Usage { sent_bytes, received_bytes }),
         };
-        Ok((row.get::<_, Option<String>>(5)?, watched))
-    })?;
-    let router = rows.first().and_then(|(router, _)| router.clone());
-    Ok((router, rows.into_iter().map(|(_, watched)| watched).collect()))
+        let vpc = row.get(6)?;
+        match vpcs.last_mut().filter(|last| last.vpc == vpc) {
+            Some(last) => last.connections.push(watched),
+            None => vpcs.push(WatchedVpc { vpc, router: row.get(5)?, connections: vec![watched] }),
+        }
+    }
+    Ok(vpcs)
 }
 
 /// The VPC of a connection, removed or not.
