@@ -150,8 +150,8 @@ pub(crate) fn of_vpc(db: &Db, vpc: i64) -> Result<Vec<Connection>> {
 
 /// The VPCs whose connections the monitor looks at: as by CloudStack, those with an implemented tier.
 pub(crate) fn monitored_vpcs(db: &Db) -> Result<Vec<i64>> {
-    let sql = "SELECT DISTINCT vpc_id FROM s2s_vpn_connection AS c JOIN s2s_vpn_gateway AS g ON g.id = c.vpn_gateway_id
-               WHERE c.removed IS NULL AND EXISTS (
+    let sql = "SELECT vpc_id FROM s2s_vpn_gateway AS g
+               WHERE g.removed IS NULL AND EXISTS (
                    SELECT 1 FROM networks AS n
                    WHERE n.vpc_id = g.vpc_id AND n.state = 'Implemented' AND n.removed IS NULL)
                ORDER BY vpc_id";

@@ -131,10 +131,11 @@ CREATE TABLE alert (
     data_center_id INTEGER NOT NULL, subject TEXT NOT NULL, sent_count INTEGER NOT NULL DEFAULT 1,
     created TEXT NOT NULL, last_sent TEXT NOT NULL
 ) STRICT;
-CREATE INDEX networks_vpc ON networks (vpc_id);
+-- What a sweep of the monitor needs of these tables is in their indices.
+CREATE INDEX networks_vpc ON networks (vpc_id, state, removed);
 CREATE INDEX user_ip_address_vpc ON user_ip_address (vpc_id);
-CREATE INDEX s2s_vpn_gateway_vpc ON s2s_vpn_gateway (vpc_id);
-CREATE INDEX domain_router_vpc ON domain_router (vpc_id);
+CREATE INDEX s2s_vpn_gateway_vpc ON s2s_vpn_gateway (vpc_id, removed);
+CREATE INDEX domain_router_vpc ON domain_router (vpc_id, removed, state);
 CREATE INDEX user_vm_network ON user_vm (network_id);
 CREATE INDEX user_account ON user (account_id);
 -- What lists filter and count. `removed` is in them so that counting never touches the table, and it is
