@@ -34,8 +34,9 @@ pub enum Stage {
     CreateChildSa,
 }
 
-/// Predicts the negotiation that the router begins, in a version that the customer answers. The first of its proposals which the customer
-/// accepts is chosen: an initiator sends them in order of preference (RFC 2408 section 4.2, RFC 7296 section 2.7).
+/// Predicts the negotiation that the router begins, in a version that the customer answers. The first of its proposals
+/// which the customer accepts is chosen: an initiator sends them in order of preference (RFC 2408 section 4.2, RFC 7296
+/// section 2.7).
 ///
 /// - An IKE proposal without a group means [`Proposal::ike_group`].
 /// - Both ends must want the same PFS group, or none. RFC 2409 leaves it to a responder to grant PFS

@@ -175,7 +175,7 @@ async fn clear(cloud: &Arc<Cloud>, id: i64) -> Result<()> {
 
 /// Accounts that were being deleted when the service ended are deleted now.
 pub(crate) fn finish_deletions(cloud: &Arc<Cloud>) {
-    let Ok(accounts) = cloud.store.transaction(|db| account::half_removed(db)) else { return };
+    let Ok(accounts) = cloud.store.read(account::half_removed) else { return };
     for account in accounts {
         let task = cloud.clone();
         cloud.spawn(async move {

@@ -42,7 +42,7 @@ pub(super) const COMMANDS: &[Command] = &[
         },
         vpc: |call, _| {
             let id = call.arguments.need_id("s2svpngatewayid")?;
-            call.cloud.store.transaction(|db| Ok(vpn_gateway::find(db, id)?.map(|gateway| gateway.vpc)))
+            call.cloud.store.read(|db| Ok(vpn_gateway::find(db, id)?.map(|gateway| gateway.vpc)))
         },
         event: Some(Event { kind: "VPN.S2S.CONNECTION.CREATE", description: "starting s2s vpn connection" }),
         ..VPN
@@ -98,7 +98,7 @@ const VPN: Command = Command { area: "user.vpn", vpc: vpc_of, ..Command::BASE };
 
 fn vpc_of(call: &Call, _: Option<i64>) -> Result<Option<i64>> {
     let id = call.arguments.need_id("id")?;
-    call.cloud.store.transaction(|db| Ok(connection::vpc(db, id)?))
+    call.cloud.store.read(|db| Ok(connection::vpc(db, id)?))
 }
 
 fn create(call: &Call) -> Result<i64> {
@@ -185,7 +185,7 @@ async fn start(call: Call, id: i64) -> Result<Answer> {
 
 async fn reset(call: Call) -> Result<Answer> {
     let (id, cloud) = (call.arguments.need_id("id")?, &call.cloud);
-    let state = cloud.store.transaction(|db| {
+    let state = cloud.store.read(|db| {
         call.owner(db)?;
         let unknown = || Failure::invalid(format!("Fail to find site to site VPN connection {id} to reset!"));
         connection::find(db, id)?.map(|connection| connection.state).ok_or_else(unknown)
@@ -218,7 +218,7 @@ fn update(call: &Call) -> Result<Answer> {
 async fn delete(call: Call) -> Result<Answer> {
     let (id, cloud) = (call.arguments.need_id("id")?, &call.cloud);
     let unknown = || Failure::invalid(format!("Fail to find site to site VPN connection {id} to delete!"));
-    let connection = cloud.store.transaction(|db| connection::find(db, id)?.ok_or_else(unknown))?;
+    let connection = cloud.store.read(|db| connection::find(db, id)?.ok_or_else(unknown))?;
     match connection.state {
         // The router never had it.
         State::Pending | State::Removed => {}

@@ -149,9 +149,9 @@ async fn update(call: Call) -> Result<Answer> {
 /// What goes wrong is in the event log and in the connection's state, and not the update's failure.
 async fn restart(call: &Call, id: i64) -> Result<()> {
     let cloud = &call.cloud;
-    let Some(vpc) = cloud.store.transaction(|db| connection::vpc(db, id))? else { return Ok(()) };
+    let Some(vpc) = cloud.store.read(|db| connection::vpc(db, id))? else { return Ok(()) };
     let _turn = cloud.turns.queue(vpc).come().await;
-    let Some(connection) = cloud.store.transaction(|db| connection::find(db, id))? else { return Ok(()) };
+    let Some(connection) = cloud.store.read(|db| connection::find(db, id))? else { return Ok(()) };
     let stopped = match connection.state {
         State::Connected | State::Connecting | State::Error => tunnels::stop(cloud, id).await,
         State::Disconnected => Ok(()),

@@ -79,7 +79,7 @@ pub(super) const COMMANDS: &[Command] = &[
             object: "serviceoffering",
             rows: |call, page, rows| {
                 let size = json!({ "cpunumber": 1, "cpuspeed": 500, "memory": 512 });
-                named(call, page, rows, &size, |db| Ok(offering::service_offerings(db)?))
+                named(call, page, rows, &size, offering::service_offerings)
             },
         },
         ..Command::BASE
@@ -100,7 +100,7 @@ pub(super) const COMMANDS: &[Command] = &[
                 let image = json!({
                     "isready": true, "format": "QCOW2", "hypervisor": "KVM", "ostypename": "Other Linux (64-bit)",
                 });
-                named(call, page, rows, &image, |db| Ok(offering::templates(db)?))
+                named(call, page, rows, &image, offering::templates)
             },
         },
         ..Command::BASE
@@ -113,7 +113,7 @@ fn named(
     page: Page,
     rows: &mut Rows,
     fields: &Value,
-    list: fn(&Connection) -> Result<Vec<Named>>,
+    list: fn(&Connection) -> rusqlite::Result<Vec<Named>>,
 ) -> Result<usize> {
     let wanted =
         call.cloud.store.read(list)?.into_iter().filter(|row| call.is("id", row.id) && call.says("name", &row.name));

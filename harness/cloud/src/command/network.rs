@@ -47,7 +47,7 @@ pub(super) const COMMANDS: &[Command] = &[
         action: Action::Job(|call| Box::pin(delete(call))),
         vpc: |call, _| {
             let id = call.arguments.need_id("id")?;
-            call.cloud.store.transaction(|db| Ok(tier::find(db, id)?.map(|tier| tier.vpc)))
+            call.cloud.store.read(|db| Ok(tier::find(db, id)?.map(|tier| tier.vpc)))
         },
         event: Some(Event { kind: "NETWORK.DELETE", description: "Deleting network" }),
         ..Command::BASE
@@ -111,7 +111,7 @@ async fn create(call: Call) -> Result<Answer> {
     added.map_err(|reason| {
         Failure::unavailable("DataCenter", tier.zone, format!("Unable to implement network {}, {reason}", tier.name))
     })?;
-    cloud.store.transaction(|db| {
+    cloud.store.read(|db| {
         let tier = tier::find(db, tier.id)?.ok_or_else(|| Failure::internal("Failed to create a network"))?;
         Ok(Answer::Object("network", view(&call, db, &tier)?))
     })
@@ -173,7 +173,7 @@ fn insert(call: &Call, db: &Connection) -> Result<i64> {
 async fn delete(call: Call) -> Result<Answer> {
     let id = call.arguments.need_id("id")?;
     let unknown = || Failure::invalid(format!("unable to find network {id}"));
-    let tier = call.cloud.store.transaction(|db| {
+    let tier = call.cloud.store.read(|db| {
         let tier = tier::find(db, id)?.ok_or_else(unknown)?;
         match vm::of_network(db, id)?.len() {
             0 => Ok(tier),

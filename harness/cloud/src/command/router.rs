@@ -66,7 +66,7 @@ const ROUTER: Command = Command {
     access: Access::Admins,
     vpc: |call, _| {
         let id = call.arguments.need_id("id")?;
-        call.cloud.store.transaction(|db| Ok(router::find(db, id)?.map(|router| router.vpc)))
+        call.cloud.store.read(|db| Ok(router::find(db, id)?.map(|router| router.vpc)))
     },
     ..Command::BASE
 };
@@ -74,7 +74,7 @@ const ROUTER: Command = Command {
 fn found(call: &Call) -> Result<router::DomainRouter> {
     let id = call.arguments.need_id("id")?;
     let unknown = || Failure::invalid(format!("Unable to find router by id {id}."));
-    call.cloud.store.transaction(|db| router::find(db, id)?.ok_or_else(unknown))
+    call.cloud.store.read(|db| router::find(db, id)?.ok_or_else(unknown))
 }
 
 async fn stop(call: Call) -> Result<Answer> {
@@ -103,7 +103,7 @@ async fn reboot(call: Call) -> Result<Answer> {
 
 fn shown(call: &Call) -> Result<Answer> {
     let router = found(call)?;
-    call.cloud.store.transaction(|db| Ok(Answer::Object("router", view(call, db, &router)?)))
+    call.cloud.store.read(|db| Ok(Answer::Object("router", view(call, db, &router)?)))
 }
 
 fn list(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {

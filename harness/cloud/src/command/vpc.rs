@@ -120,7 +120,7 @@ fn create(call: &Call) -> Result<i64> {
 
 /// Without `start`, the router comes with the first tier; the address is there from the beginning.
 async fn start(call: Call, id: i64) -> Result<Answer> {
-    let wanted = call.cloud.store.transaction(|db| vpc::find(db, id))?.is_some_and(|vpc| vpc.start);
+    let wanted = call.cloud.store.read(|db| vpc::find(db, id))?.is_some_and(|vpc| vpc.start);
     let started = match wanted {
         true => routers::boot(&call.cloud, id).await,
         false => routers::take_address(&call.cloud, id).map(drop),
@@ -137,7 +137,7 @@ async fn start(call: Call, id: i64) -> Result<Answer> {
 }
 
 fn shown(call: &Call, id: i64) -> Result<Answer> {
-    call.cloud.store.transaction(|db| Ok(Answer::Object("vpc", view(call, db, &found(db, id)?)?)))
+    call.cloud.store.read(|db| Ok(Answer::Object("vpc", view(call, db, &found(db, id)?)?)))
 }
 
 fn found(db: &Connection, id: i64) -> Result<vpc::Vpc> {
@@ -157,7 +157,7 @@ fn update(call: &Call) -> Result<Answer> {
 async fn restart(call: Call) -> Result<Answer> {
     let id = call.arguments.need_id("id")?;
     let (cloud, cleanup) = (&call.cloud, call.arguments.flag("cleanup").unwrap_or(false));
-    cloud.store.transaction(|db| found(db, id).map(drop))?;
+    cloud.store.read(|db| found(db, id).map(drop))?;
     match routers::presence(cloud, id)? {
         // It is programmed anew as it runs, which changes nothing here.
         Presence::Running(_) if !cleanup => {}

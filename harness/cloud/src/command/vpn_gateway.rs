@@ -72,7 +72,7 @@ pub(super) const COMMANDS: &[Command] = &[
 
 fn vpc_of(call: &Call, _: Option<i64>) -> Result<Option<i64>> {
     let id = call.arguments.need_id("id")?;
-    call.cloud.store.transaction(|db| Ok(vpn_gateway::find(db, id)?.map(|gateway| gateway.vpc)))
+    call.cloud.store.read(|db| Ok(vpn_gateway::find(db, id)?.map(|gateway| gateway.vpc)))
 }
 
 fn create(call: &Call) -> Result<i64> {
@@ -122,7 +122,7 @@ pub(super) fn rename(call: &Call, db: &Connection, entity: Entity, id: i64) -> R
 }
 
 async fn created(call: Call, id: i64) -> Result<Answer> {
-    call.cloud.store.transaction(|db| match vpn_gateway::find(db, id)? {
+    call.cloud.store.read(|db| match vpn_gateway::find(db, id)? {
         Some(gateway) => Ok(Answer::Object("vpngateway", view(&call, db, &gateway)?)),
         None => Err(Failure::internal("Failed to create VPN gateway")),
     })

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::{Action, Call, Command, Parameter, Result, Rows, Type};
 use crate::{
     profile::Release,
-    server::Failure,
     store::{Entity, offering, select::Page},
 };
 
@@ -67,7 +66,7 @@ pub(super) fn services() -> Value {
 }
 
 fn zones(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
-    let zones = call.cloud.store.read(|db| Ok::<_, Failure>(offering::zones(db)?))?;
+    let zones = call.cloud.store.read(offering::zones)?;
     let wanted = zones.into_iter().filter(|zone| call.is("id", zone.id) && call.says("name", &zone.name));
     let view = |zone: offering::Zone| {
         json!({
@@ -83,7 +82,7 @@ fn zones(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
 }
 
 fn vpc_offerings(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
-    let offerings = call.cloud.store.read(|db| Ok::<_, Failure>(offering::vpc_offerings(db)?))?;
+    let offerings = call.cloud.store.read(offering::vpc_offerings)?;
     let wanted = offerings.into_iter().filter(|o| {
         call.is("id", o.id)
             && call.says("name", &o.name)
@@ -105,7 +104,7 @@ fn vpc_offerings(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
 }
 
 fn network_offerings(call: &Call, page: Page, rows: &mut Rows) -> Result<usize> {
-    let offerings = call.cloud.store.read(|db| Ok::<_, Failure>(offering::network_offerings(db)?))?;
+    let offerings = call.cloud.store.read(offering::network_offerings)?;
     let wanted = offerings.into_iter().filter(|o| {
         call.is("id", o.id)
             && call.says("name", &o.name)

@@ -12,7 +12,7 @@ use crate::{
     Level, LogLine,
     command::{Action, Answer, Arguments, Binding, Call, Caller, Command, Kind, List, Rows, Work, page},
     profile::fill,
-    store::{Entity, job, journal},
+    store::{Entity, job, journal, select::Page},
 };
 
 /// The answer's root element, and what is in it.
@@ -40,9 +40,8 @@ pub(crate) async fn answer_to(
         let text = fill(cloud.rules.texts.command_not_available, &[&command.name]);
         return Err(Failure::unavailable_command(text));
     }
-    let bound = cloud
-        .store
-        .transaction(|db| Arguments::bind(&Binding { db, rules: cloud.rules, command, caller: &caller }, request));
+    let bound =
+        cloud.store.read(|db| Arguments::bind(&Binding { db, rules: cloud.rules, command, caller: &caller }, request));
     let is_root = caller.is_root();
     let answer = match bound {
         Ok(arguments) => {
@@ -57,11 +56,11 @@ pub(crate) async fn answer_to(
 async fn carry_out(call: Call, format: Format) -> Result<Body, Failure> {
     let answer = match call.command.action {
         Action::Read(read) => read(&call).map(spoken),
-        Action::List { object, rows: list } => return listed(&call, object, format, list),
+        Action::List { object, rows: list } => return listed(&call, page(&call)?, object, format, list),
         Action::FreshList { object, refresh, rows: list } => {
-            page(&call)?;
+            let page = page(&call)?;
             refresh(call.cloud.clone()).await;
-            return listed(&call, object, format, list);
+            return listed(&call, page, object, format, list);
         }
         Action::Now(work) => now(call, work).await,
         Action::Job(work) => submit(&call, None, work),
@@ -81,9 +80,9 @@ async fn carry_out(call: Call, format: Format) -> Result<Body, Failure> {
     answer.map(Body::Tree)
 }
 
-fn listed(call: &Call, object: &'static str, format: Format, list: List) -> Result<Body, Failure> {
+fn listed(call: &Call, page: Page, object: &'static str, format: Format, list: List) -> Result<Body, Failure> {
     let mut rows = Rows::new(object, format);
-    let count = list(call, page(call)?, &mut rows)?;
+    let count = list(call, page, &mut rows)?;
     Ok(rows.answer(call.cloud.rules, count))
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn caller(cloud: &Cloud, request: &Request) -> Option<Caller> {
     if request.get("signatureversion") == Some("3") && !request.get("expires").is_some_and(is_in_future) {
         return None;
     }
-    let known = cloud.store.transaction(|db| {
+    let known = cloud.store.read(|db| {
         let Some((user, secret)) = account::by_key(db, key)? else { return Ok(None) };
         Ok::<_, Failure>(Some((Caller::of(&account::of_user(db, user)?, user), secret)))
     });

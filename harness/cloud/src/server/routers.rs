@@ -80,7 +80,7 @@ async fn bring_up(cloud: &Cloud, id: i64, plan: RouterPlan) -> Result<(), Failur
         return router.start().await.map_err(failed);
     }
     let router = cloud.fabric.deploy(plan).await.map_err(failed)?;
-    for tier in cloud.store.transaction(|db| tier::of_vpc(db, id))? {
+    for tier in cloud.store.read(|db| tier::of_vpc(db, id))? {
         if tier.state == tier::Network::IMPLEMENTED {
             router.add_tier(tier.as_tier()).await.map_err(failed)?;
         }
@@ -93,7 +93,7 @@ async fn bring_up(cloud: &Cloud, id: i64, plan: RouterPlan) -> Result<(), Failur
 /// after router boot up (except the connection in Error state)." Later releases tell a router of all
 /// of them and leave it to the monitor to find out; what was left waiting in Pending is begun.
 async fn tell_connections(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
-    for connection in cloud.store.transaction(|db| connection::of_vpc(db, vpc))? {
+    for connection in cloud.store.read(|db| connection::of_vpc(db, vpc))? {
         // Its state, and the event log, say what became of it.
         let _ = match connection.state {
             State::Pending => tunnels::start(cloud, connection.id).await,

@@ -187,11 +187,11 @@ pub(crate) fn drop_row(cloud: &Cloud, db: &Db, id: i64) -> Result<Option<Change>
 
 fn found(cloud: &Cloud, id: i64) -> Result<connection::Connection, Failure> {
     let gone = || Failure::internal(format!("VPN connection {id} is gone"));
-    cloud.store.transaction(|db| connection::find(db, id)?.ok_or_else(gone))
+    cloud.store.read(|db| connection::find(db, id)?.ok_or_else(gone))
 }
 
 fn router_of(cloud: &Cloud, connection: &connection::Connection) -> Result<Presence, Failure> {
-    match cloud.store.transaction(|db| connection::vpc(db, connection.id))? {
+    match cloud.store.read(|db| connection::vpc(db, connection.id))? {
         Some(vpc) => presence(cloud, vpc),
         None => Ok(Presence::Absent),
     }
@@ -206,7 +206,7 @@ struct Plan {
 
 fn plan(cloud: &Cloud, connection: &connection::Connection) -> Result<Plan, Failure> {
     let gone = || Failure::internal(format!("VPN connection {} lost its gateways", connection.id));
-    let (customer, vpc, local) = cloud.store.transaction(|db| {
+    let (customer, vpc, local) = cloud.store.read(|db| {
         let customer = customer_gateway::find(db, connection.customer_gateway)?.ok_or_else(gone)?;
         let gateway = vpn_gateway::find(db, connection.vpn_gateway)?.ok_or_else(gone)?;
         let vpc = vpc::find(db, gateway.vpc)?.ok_or_else(gone)?;

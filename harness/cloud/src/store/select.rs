@@ -65,7 +65,7 @@ impl Select {
     }
 
     /// `condition` has one question mark, for what is wanted.
-    pub(crate) fn belongs(mut self, condition: &str, wanted: Option<i64>) -> Self {
+    pub(crate) fn belongs(mut self, condition: &str, wanted: Option<impl Into<Value>>) -> Self {
         let Some(wanted) = wanted else { return self };
         self.values.push(wanted.into());
         self.when(condition)
@@ -114,10 +114,8 @@ impl Select {
         }
     }
 
-    fn compare(mut self, column: &str, how: &str, wanted: Option<impl Into<Value>>) -> Self {
-        let Some(wanted) = wanted else { return self };
-        self.values.push(wanted.into());
-        self.when(&format!("{column} {how}"))
+    fn compare(self, column: &str, how: &str, wanted: Option<impl Into<Value>>) -> Self {
+        self.belongs(&format!("{column} {how}"), wanted)
     }
 
     /// Hands the rows of a page to `each`; returns how many there are on all pages.
