@@ -5,12 +5,13 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
-use cloud::{Config, Credentials, Modelled, ModelledCustomer, Service, StoreLocation};
+use cloud::{Modelled, ModelledCustomer};
 use scenario::{Cell, Party, Step};
 
 use super::{
     Drive, Failure, FarSide, Notebook, Tell,
     api::{Api, Session},
+    simulator,
 };
 use crate::{limits::Limits, observation::Observation};
 
@@ -22,9 +23,10 @@ const CUSTOMERS: [u8; 3] = [203, 0, 113];
 pub(crate) async fn modelled(cell: &Cell, tell: Tell<'_>) -> Observation {
     let notebook = Notebook::open();
     let addresses: BTreeMap<_, _> = cell.customers.keys().cloned().zip(hosts(CUSTOMERS)).collect();
-    let driven = match serve(cell, &addresses).await {
+    let fabric = Arc::new(customers(cell, &addresses));
+    let driven = match simulator::serve(cell, hosts(ROUTERS).collect(), fabric).await {
         Ok(service) => {
-            let session = Session::of_the_simulator(service.endpoint(), credentials());
+            let session = Session::of_the_simulator(&service);
             let driven = drive(cell, Customers { limits: Limits::Modelled, addresses }, session, &notebook, tell).await;
             service.stop().await;
             driven
@@ -72,29 +74,13 @@ fn close(notebook: Notebook, driven: Result<(), Failure>) -> Observation {
     notebook.close()
 }
 
-async fn serve(cell: &Cell, addresses: &BTreeMap<String, Ipv4Addr>) -> Result<Service, Failure> {
-    let broken = |e: &dyn std::fmt::Display| Failure::Broken(format!("the cloud cannot be served on loopback: {e}"));
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.map_err(|e| broken(&e))?;
-    let customers = cell.customers.iter().zip(addresses.values()).map(|((_, customer), address)| ModelledCustomer {
+fn customers(cell: &Cell, addresses: &BTreeMap<String, Ipv4Addr>) -> Modelled {
+    Modelled::with(cell.customers.iter().zip(addresses.values()).map(|((_, customer), address)| ModelledCustomer {
         address: *address,
         policy: cell.policy.clone(),
         psk: customer.psk.clone(),
         subnets: customer.subnets.clone(),
-    });
-    let config = Config {
-        profile: cell.cloud.profile.name().parse().map_err(|e| broken(&e))?,
-        public_addresses: hosts(ROUTERS).collect(),
-        credentials: Some(credentials()),
-        store: StoreLocation::Memory,
-        router_check_interval: Config::ROUTER_CHECK_INTERVAL,
-        log: None,
-    };
-    Service::start(config, Arc::new(Modelled::with(customers)), listener).await.map_err(|e| broken(&e))
-}
-
-/// Good for one service, which lives as long as the cell.
-fn credentials() -> Credentials {
-    Credentials { api_key: "runner".into(), secret_key: "of this cell only".into() }
+    }))
 }
 
 fn hosts(network: [u8; 3]) -> impl Iterator<Item = Ipv4Addr> {

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, sync::Arc};
 
-use cloud::{CloudError, Config, Credentials, Service, StoreLocation};
 use lab::{
     gateway::Tunnel,
     topology::{CustomerPlan, Deployment, Lab, Plan},
@@ -13,6 +12,7 @@ use wire::audit::{Expected, Facts};
 use super::{
     Drive, Failure, FarSide, Notebook, Tell,
     api::{Api, Session},
+    simulator,
     traffic::Traffic,
 };
 use crate::{
@@ -34,9 +34,10 @@ pub(crate) async fn drive(job: &Job, tell: Tell<'_>) -> (Observation, Facts) {
 async fn cell(job: &Job, tell: Tell<'_>, notebook: &Notebook, facts: &mut Facts) -> Result<(), Failure> {
     tell("build the laboratory".into());
     let lab = Lab::build(plan(job)).await?;
-    let addresses = lab.public_addresses();
-    let service = serve(&lab, job.cell.cloud.profile.name(), addresses).await?;
-    let session = Session::of_the_simulator(service.endpoint(), credentials());
+    lab::link::raise_loopback().await?;
+    let fabric = Arc::new(Deployment(Arc::clone(&lab)));
+    let service = simulator::serve(&job.cell, lab.public_addresses(), fabric).await?;
+    let session = Session::of_the_simulator(&service);
     let api = Api::new(&job.cell, session, notebook.clone());
     let far = Laboratory { lab: Arc::clone(&lab), traffic: Traffic::default() };
     let mut drive = Drive::new(&job.cell, far, api, notebook, tell);
@@ -73,27 +74,6 @@ fn plan(job: &Job) -> Plan {
         trees: job.trees.clone(),
         standing: None,
     }
-}
-
-async fn serve(lab: &Arc<Lab>, profile: &str, public_addresses: Vec<Ipv4Addr>) -> Result<Service, Failure> {
-    lab::link::raise_loopback().await?;
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await;
-    let listener = listener.map_err(|e| Failure::Broken(format!("the cloud cannot listen on loopback: {e}")))?;
-    let config = Config {
-        profile: profile.parse().map_err(|e: CloudError| Failure::Broken(e.to_string()))?,
-        public_addresses,
-        credentials: Some(credentials()),
-        store: StoreLocation::Memory,
-        router_check_interval: Config::ROUTER_CHECK_INTERVAL,
-        log: None,
-    };
-    let fabric = Arc::new(Deployment(Arc::clone(lab)));
-    Service::start(config, fabric, listener).await.map_err(|e| Failure::Broken(e.to_string()))
-}
-
-/// Good for one service, which lives in this worker only.
-fn credentials() -> Credentials {
-    Credentials { api_key: "runner".into(), secret_key: "of this cell only".into() }
 }
 
 /// Every SA's life for the record, every SA's keys for the audit.

@@ -5,6 +5,7 @@ mod control;
 mod interrupt;
 mod laboratory;
 mod notebook;
+mod simulator;
 mod traffic;
 
 use std::{net::Ipv4Addr, time::Duration};

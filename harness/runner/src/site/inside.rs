@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     thread,
 };
 
@@ -14,7 +14,7 @@ use lab::{
 use tokio::sync::mpsc;
 
 use super::{
-    SiteJob,
+    SiteJob, lock,
     message::{Addresses, Answered, Asked, Given, News, Request},
 };
 use crate::Result;
@@ -130,8 +130,4 @@ impl Deployed {
     fn forget_tier(&self, name: &str) -> Option<String> {
         lock(&self.tiers).names.remove(name)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -65,7 +65,7 @@ impl Site {
     pub fn start(plan: SitePlan) -> Result<Self> {
         let (ready, started) = std::sync::mpsc::channel();
         let (end, ended) = watch::channel(None);
-        let waiting: Waiting = Arc::default();
+        let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
         let answers = Arc::clone(&waiting);
         let keeper = thread::spawn(move || {
             let mut worker = match begin(&plan) {
@@ -157,7 +157,6 @@ fn begin(plan: &SitePlan) -> Result<(Worker, message::Addresses)> {
 
 /// Hands answers to those who wait for them, until there are no more; returns why.
 fn listen(worker: &mut Worker, waiting: &Waiting) -> String {
-    lock(waiting).get_or_insert_default();
     loop {
         match worker.receive::<News>(DAY) {
             Said::Message(News::Answered(Answered { id, answer })) => {

@@ -1,6 +1,6 @@
 //! Whose objects a cell makes, where, and under which names.
 
-use cloud::{Client, Credentials};
+use cloud::{Client, Service};
 
 use crate::drive::Interrupt;
 
@@ -26,9 +26,9 @@ pub(crate) struct Choices {
 
 impl Session {
     /// All of a simulator is the cell's own, so objects are called as in the scenario.
-    pub fn of_the_simulator(endpoint: String, credentials: Credentials) -> Self {
+    pub fn of_the_simulator(service: &Service) -> Self {
         Self {
-            client: Client::new(endpoint, credentials),
+            client: Client::new(service.endpoint(), service.credentials().clone()),
             owner: Vec::new(),
             choices: Choices::default(),
             prefix: String::new(),
