@@ -2,31 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod folder;
+
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
 
+use folder::Folder;
+
 const QUICKSTART: &str = include_str!("../../../scenarios/quickstart.yaml");
-
-/// A folder of one test, removed when it is over.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn tunnelproof(folder: &Folder) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tunnelproof"));

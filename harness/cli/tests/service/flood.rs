@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::process::{Folder, Process};
+use crate::{folder::Folder, process::Process};
 
 /// The service's own limit of connections, as the manual has it.
 const CONNECTIONS: usize = 512;

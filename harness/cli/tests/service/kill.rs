@@ -13,8 +13,9 @@ use cloud::{Client, Profile};
 use serde_json::Value;
 
 use crate::{
+    folder::Folder,
     ledger::{Known, Ledger, Listed, Thing},
-    process::{Folder, Process},
+    process::Process,
     tenant::Tenant,
 };
 

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod flood;
+#[path = "../folder/mod.rs"]
+mod folder;
 mod kill;
 mod ledger;
 mod process;

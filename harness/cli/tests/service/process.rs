@@ -10,26 +10,7 @@ use std::{
 
 use cloud::{Client, Credentials, Profile};
 
-/// A folder of one test, removed when it is over.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    pub fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What a failed test leaves is what it failed on.
-        if !std::thread::panicking() {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-}
+use crate::folder::Folder;
 
 /// A process that was started, and is killed with its value. It may not have got anywhere yet.
 pub struct Process {

@@ -4,6 +4,8 @@
 mod between;
 mod endpoint;
 mod file;
+#[path = "../folder/mod.rs"]
+mod folder;
 mod interrupted;
 mod leftovers;
 mod modelled;
@@ -18,23 +20,14 @@ use std::{
 };
 
 use cloud::{Client, Config, Credentials, Fabric, Profile, Service, StoreLocation};
+use folder::Folder;
 use runner::record::{CellRecord, Record};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
 const SECRET: &str = "a secret key that nobody may see";
 
-/// A folder of one test, removed when it is over.
-struct Folder(PathBuf);
-
 impl Folder {
-    fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
     fn write(&self, name: &str, text: &str) {
         fs::write(self.0.join(name), text).unwrap();
     }
@@ -50,12 +43,6 @@ impl Folder {
     fn run(&self, scenario: &str) -> Ran {
         let arguments = ["run", "--cloud", "endpoint.toml", "--out", "out", scenario];
         Ran::new(self, self.tunnelproof(&arguments).output().unwrap())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
