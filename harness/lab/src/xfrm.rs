@@ -53,6 +53,8 @@ impl Sa {
             encryption_key: hexadecimal(&self.keys.encryption),
             integrity: self.integrity,
             integrity_key: hexadecimal(&self.keys.integrity),
+            added_ns: None,
+            deleted_ns: None,
         }
     }
 

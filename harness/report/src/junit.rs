@@ -77,9 +77,9 @@ fn contradictions(cell: &CellRecord) -> String {
     let checks = cell.checks.iter().filter(|check| !check.holds).map(|check| {
         format!("{}: {}\n  expected {}\n  observed {}", check.code, check.requirement, check.expected, check.observed)
     });
-    let findings = cell.account.iter().flat_map(|account| &account.findings).map(|finding| match finding.frame {
-        Some(frame) => format!("{}: frame {frame}: {}", finding.code, finding.text),
-        None => format!("{}: {}", finding.code, finding.text),
+    let findings = cell.account.iter().flat_map(|account| &account.findings).map(|finding| match finding.frame() {
+        Some(frame) => format!("{}: frame {frame}: {}", finding.code, finding.observed),
+        None => format!("{}: {}", finding.code, finding.observed),
     });
     checks.chain(findings).collect::<Vec<_>>().join("\n")
 }

@@ -27,7 +27,7 @@ pub fn flows(account: &Account) -> Vec<Flow<'_>> {
 fn flow_of(finding: &Finding) -> Option<(u32, Ipv4Addr, Ipv4Addr)> {
     let missing = [Code::ProbeNotSent, Code::ProbeNotProtected, Code::ProbeLost];
     missing.iter().find(|code| code.name() == finding.code)?;
-    let (_, flow) = finding.text.split_once(" of exchange ")?;
+    let (_, flow) = finding.observed.split_once(" of exchange ")?;
     let mut words = flow.split_whitespace();
     let exchange = words.next()?.parse().ok()?;
     let mut address = |before| words.next().filter(|word| *word == before).and_then(|_| words.next()?.parse().ok());
@@ -88,7 +88,7 @@ mod tests {
     fn a_packet_that_the_audit_misses_is_counted_as_lost() {
         let probe = Probe { exchange: 1, source: WEB, destination: BRANCH, sequence: 7 };
         let text = format!("{probe} was not seen in ESP on the internet");
-        let finding = Finding { code: Code::ProbeNotProtected.name().to_owned(), frame: None, text };
+        let finding = Code::ProbeNotProtected.finding([], text);
         let flows = vec![flow(1, 20, 19, 19), flow(2, 5, 0, 0)];
         let account = Account { flows, findings: vec![finding], ..Account::default() };
         assert_eq!(Traffic::new(&account), Traffic { sent: 20, proven: 19, unmeant: 5 });

@@ -49,6 +49,8 @@ mod tests {
             encryption_key: "00112233445566778899aabbccddeeff0123456789abcdef".to_owned(),
             integrity: Hash::Md5,
             integrity_key: "0x000102030405060708090a0b0c0d0e0f".to_owned(),
+            added_ns: None,
+            deleted_ns: None,
         };
         let aes = SaKeys { encryption: Encryption::Aes256, integrity: Hash::Sha1, ..sa.clone() };
         let expected = concat!(

@@ -133,7 +133,7 @@ struct Negotiated<'a> {
     attributes: &'a str,
     /// How much was put up for choice, in words.
     offered: String,
-    quick_modes: u64,
+    quick_modes: usize,
     vendor_ids: &'a [String],
 }
 
@@ -163,7 +163,7 @@ impl<'a> Negotiated<'a> {
                 (Version::V2, 1) => "1 proposal".to_owned(),
                 (Version::V2, many) => format!("{many} proposals"),
             },
-            quick_modes: negotiation.quick_modes,
+            quick_modes: negotiation.quick_modes.len(),
             vendor_ids: &negotiation.vendor_ids,
         }
     }

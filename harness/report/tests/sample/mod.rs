@@ -9,7 +9,7 @@ use runner::record::{
     StepRecord, StepStatus, Verdict,
 };
 use wire::{
-    audit::{Account, ChosenTransform, Finding, FlowAccount, Negotiation, PointAccount, SaAccount, Side},
+    audit::{Account, ChosenTransform, Code, FlowAccount, Negotiation, PointAccount, SaAccount, Secrecy, Side},
     probe::Probe,
 };
 
@@ -329,14 +329,16 @@ fn account(encryption: Encryption, clean: bool) -> Account {
         last_sequence: packets as u32,
         first_seen_ns: 1_772_546_712_000_000_000,
         last_seen_ns: 1_772_546_712_780_000_000,
+        encapsulated: 0,
+        added_ns: None,
+        deleted_ns: None,
     };
-    let finding = |code: &str, frame, text: String| Finding { code: code.into(), frame, text };
     let probe = |sequence| Probe { exchange: 1, source: WEB, destination: BRANCH, sequence };
     let in_clear = |sequence, frame| {
-        finding("clear-text", Some(frame), format!("{} in clear between {WEB} and {BRANCH}", probe(sequence)))
+        Code::ClearText.finding([frame], format!("{} in clear between {WEB} and {BRANCH}", probe(sequence)))
     };
     let unprotected = |sequence| {
-        finding("probe-not-protected", None, format!("{} was not seen in ESP on the internet", probe(sequence)))
+        Code::ProbeNotProtected.finding([], format!("{} was not seen in ESP on the internet", probe(sequence)))
     };
     Account {
         frames: points.iter().flat_map(|point| point.classes.values()).sum(),
@@ -372,8 +374,13 @@ fn account(encryption: Encryption, clean: bool) -> Account {
             }),
             offered: 1,
             vendor_ids: vec!["Dead Peer Detection v1.0 (RFC 3706)".into(), "RFC 3947 NAT-T".into(), "strongSwan".into()],
-            quick_modes: 4,
+            secrecy: Secrecy::Decrypted,
+            identities: [Some(ROUTER.to_string()), Some(CUSTOMER.to_string())],
+            quick_modes: Vec::new(),
+            dpd: [0; 2],
+            authenticated: 8,
         }],
+        messages: Vec::new(),
         findings: if clean {
             Vec::new()
         } else {

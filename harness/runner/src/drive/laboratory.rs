@@ -7,7 +7,7 @@ use lab::{
     topology::{CustomerPlan, Deployment, Lab, Plan},
 };
 use scenario::{Cell, Party, Step};
-use wire::audit::{Expected, Facts};
+use wire::audit::{Expected, Facts, IkeKeys};
 
 use super::{
     Drive, Failure, FarSide, Notebook, Tell,
@@ -164,6 +164,8 @@ impl Drive<'_, Laboratory> {
             gateways: gateways.into_iter().collect(),
             sas: Vec::new(),
             probes: self.far.traffic.sent().to_vec(),
+            ike: IkeKeys::default(),
+            demanded: None,
         }
     }
 }

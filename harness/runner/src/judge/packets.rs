@@ -100,7 +100,7 @@ pub(super) fn probes(Evidence { account, facts, .. }: &Evidence<'_>) -> Option<C
 pub(super) fn clear_text(Evidence { account, .. }: &Evidence<'_>) -> Option<Check> {
     let leaks: Vec<_> = account.findings.iter().filter(|finding| finding.code == Code::ClearText.name()).collect();
     let observed = match leaks.first() {
-        Some(first) => Err(format!("{} frames, the first: {}", leaks.len(), first.text)),
+        Some(first) => Err(format!("{} frames, the first: {}", leaks.len(), first.observed)),
         None => Ok("none".into()),
     };
     check("clear-text", "RFC 4301 section 5.1", "none on the internet at any time".into(), observed)
@@ -111,8 +111,8 @@ pub(super) fn left_over(Evidence { account, .. }: &Evidence<'_>) -> Option<Check
     let explained: u64 = account.points.iter().flat_map(|point| point.classes.values()).sum();
     let observed = match account.findings.first() {
         Some(first) => {
-            let at = first.frame.map_or(String::new(), |frame| format!(" (frame {frame})"));
-            Err(format!("{} findings, the first: {}{at}: {}", account.findings.len(), first.code, first.text))
+            let at = first.frame().map_or(String::new(), |frame| format!(" (frame {frame})"));
+            Err(format!("{} findings, the first: {}{at}: {}", account.findings.len(), first.code, first.observed))
         }
         None if explained == account.frames => Ok(format!("{explained} frames, each in its class")),
         None => Err(format!("{explained} of {} frames", account.frames)),

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use policy::{Encryption, Group, Hash, Version};
 use wire::audit::{
-    ChosenTransform, Code, Expected, Finding, FlowAccount, Negotiation, PointAccount, ProbeSent, SaAccount, SaKeys,
+    ChosenTransform, Code, Expected, FlowAccount, Negotiation, PointAccount, ProbeSent, SaAccount, SaKeys, Secrecy,
     Side,
 };
 
@@ -113,7 +113,17 @@ impl Case {
         }
         let (encryption, integrity) = (Encryption::TripleDes, Hash::Md5);
         let (encryption_key, integrity_key) = ("00".repeat(24), "00".repeat(16));
-        self.facts.sas.push(SaKeys { spi, source, destination, encryption, encryption_key, integrity, integrity_key });
+        self.facts.sas.push(SaKeys {
+            spi,
+            source,
+            destination,
+            encryption,
+            encryption_key,
+            integrity,
+            integrity_key,
+            added_ns: None,
+            deleted_ns: None,
+        });
         if packets > 0 {
             self.account.sas.push(SaAccount {
                 spi,
@@ -128,6 +138,9 @@ impl Case {
                 last_sequence: 1,
                 first_seen_ns: 0,
                 last_seen_ns: 0,
+                encapsulated: 0,
+                added_ns: None,
+                deleted_ns: None,
             });
         }
     }
@@ -163,7 +176,11 @@ fn negotiation() -> Negotiation {
         }),
         offered: 1,
         vendor_ids: vec!["DPD (RFC 3706)".into()],
-        quick_modes: 2,
+        secrecy: Secrecy::Decrypted,
+        identities: [Some(ROUTER.to_string()), Some(CUSTOMER.to_string())],
+        quick_modes: Vec::new(),
+        dpd: [0; 2],
+        authenticated: 4,
     }
 }
 
@@ -200,8 +217,7 @@ fn each_defect_refutes_by_the_check_that_is_there_for_it() {
         ("usage", |case| case.observation.usage[0].sent_bytes += 1),
         ("probes", |case| case.account.flows[1].received = 0),
         ("clear-text", |case| {
-            let code = Code::ClearText.name().to_owned();
-            case.account.findings.push(Finding { code, frame: Some(7), text: "in clear".into() });
+            case.account.findings.push(Code::ClearText.finding([7], "in clear"));
         }),
         ("nothing-left-over", |case| case.account.frames += 1),
     ];

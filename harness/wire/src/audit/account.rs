@@ -1,9 +1,12 @@
 //! What an audit says: the account of every captured frame, and the findings that refute a cell.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddrV4},
+};
 
 use ipnet::Ipv4Net;
-use policy::{Encryption, Group, Hash, Version};
+use policy::{Encryption, Group, Hash, Lifetime, Proposal, Version};
 use serde::{Deserialize, Serialize};
 
 /// What the auditor is told besides the capture.
@@ -19,6 +22,44 @@ pub struct Facts {
     pub sas: Vec<SaKeys>,
     /// Every probe that a guest was asked to send.
     pub probes: Vec<ProbeSent>,
+    /// What opens the encrypted part of IKE.
+    #[serde(default)]
+    pub ike: IkeKeys,
+    /// What the gateways are to agree on, where it is known.
+    #[serde(default)]
+    pub demanded: Option<Demanded>,
+}
+
+/// Keys of IKE SAs, as far as a daemon gave them away. Which of them belongs to which SA is found by trying: a wrong
+/// one does not open a message. All in hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IkeKeys {
+    /// Of the authentication in phase 1.
+    pub pre_shared_keys: Vec<String>,
+    /// What Diffie-Hellman exchanges came to, `g^xy` (RFC 2409 section 5): of phase 1 and of Quick Modes.
+    pub shared_secrets: Vec<String>,
+    /// Ready keys of the cipher, as Wireshark's table has them. They open messages and authenticate none.
+    pub encryption_keys: Vec<EncryptionKey>,
+}
+
+/// A line of Wireshark's `ikev1_decryption_table`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncryptionKey {
+    /// In hexadecimal.
+    pub initiator_cookie: String,
+    /// In hexadecimal.
+    pub key: String,
+}
+
+/// What the gateways are to agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Demanded {
+    pub version: Version,
+    pub ike: Proposal,
+    pub ike_lifetime: Lifetime,
+    /// Its group is the one of perfect forward secrecy.
+    pub esp: Proposal,
+    pub esp_lifetime: Lifetime,
 }
 
 /// A kernel SA with its keys, as netlink XFRM tells it.
@@ -33,6 +74,12 @@ pub struct SaKeys {
     pub integrity: Hash,
     /// In hexadecimal.
     pub integrity_key: String,
+    /// When the first kernel had it, in nanoseconds since 1970 of the captured clock; absent where nobody watched.
+    #[serde(default)]
+    pub added_ns: Option<u64>,
+    /// When no kernel had it any more; absent where one still had it, or nobody watched.
+    #[serde(default)]
+    pub deleted_ns: Option<u64>,
 }
 
 /// One numbered packet that a guest sent, and whether it was meant to arrive.
@@ -75,6 +122,9 @@ pub struct Account {
     pub flows: Vec<FlowAccount>,
     pub sas: Vec<SaAccount>,
     pub negotiations: Vec<Negotiation>,
+    /// The conversation: each message of IKE once, in the order of the capture.
+    #[serde(default)]
+    pub messages: Vec<IkeMessage>,
     pub findings: Vec<Finding>,
 }
 
@@ -117,6 +167,14 @@ pub struct SaAccount {
     /// Capture time of the first and last packet, in nanoseconds since 1970 of the captured clock.
     pub first_seen_ns: u64,
     pub last_seen_ns: u64,
+    /// Packets of it that came inside UDP (RFC 3948).
+    #[serde(default)]
+    pub encapsulated: u64,
+    /// As the kernels had it: see [`SaKeys`].
+    #[serde(default)]
+    pub added_ns: Option<u64>,
+    #[serde(default)]
+    pub deleted_ns: Option<u64>,
 }
 
 /// One negotiation of an IKE SA, as far as its clear payloads tell: phase 1, or IKE_SA_INIT.
@@ -136,7 +194,127 @@ pub struct Negotiation {
     pub offered: usize,
     /// Vendor IDs by name, or in hexadecimal where the name is not known.
     pub vendor_ids: Vec<String>,
-    pub quick_modes: u64,
+    pub secrecy: Secrecy,
+    /// Identities in words, initiator's and responder's, where they could be read.
+    pub identities: [Option<String>; 2],
+    pub quick_modes: Vec<QuickMode>,
+    /// Dead peer detection (RFC 3706): probes, and their answers.
+    pub dpd: [u64; 2],
+    /// Messages that could be read and whose hash was computed and equal.
+    pub authenticated: u64,
+}
+
+/// How much of an IKE SA's encrypted messages could be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum Secrecy {
+    /// All that was captured.
+    Decrypted,
+    /// Nothing is encrypted, as when the negotiation broke off.
+    NothingEncrypted,
+    NotDecrypted {
+        /// Why, in words: no key, or a message that a key did not open.
+        reason: String,
+    },
+}
+
+/// A Quick Mode (RFC 2409 section 5.5), as far as it could be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuickMode {
+    pub message_id: u32,
+    /// Who began it; either end of the IKE SA can.
+    pub initiator: Ipv4Addr,
+    /// Numbers of its frames, retransmissions and other capture points left out.
+    pub frames: Vec<u64>,
+    pub chosen: Option<ChosenChild>,
+    pub pfs: Pfs,
+    /// Client identities in words, of the initiator's side and the responder's: what the SAs are for.
+    pub selectors: Option<[String; 2]>,
+    /// SPIs that the initiator and the responder receive with.
+    pub spis: [Option<u32>; 2],
+    /// Whether the keys that the exchange leads to (KEYMAT) are those of the kernels; absent where they cannot be
+    /// computed.
+    pub keys_match: Option<bool>,
+}
+
+/// The transform of the answer in a Quick Mode (RFC 2407 section 4.5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChosenChild {
+    pub encryption: Option<Encryption>,
+    pub integrity: Option<Hash>,
+    /// Group description, which announces perfect forward secrecy.
+    pub group: Option<Group>,
+    pub lifetime_seconds: Option<u64>,
+    pub lifetime_kilobytes: Option<u64>,
+    /// All attributes in words.
+    pub text: String,
+}
+
+/// Whether a Quick Mode had a key exchange of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum Pfs {
+    /// Both messages have a KE payload; the group is absent if its length fits none.
+    Seen {
+        group: Option<Group>,
+    },
+    /// Decrypted, and there is no KE payload.
+    None,
+    /// Not decrypted: the lengths of the messages leave room for the KE payloads of this group, or for none.
+    Inferred {
+        group: Option<Group>,
+    },
+    Unknown,
+}
+
+/// A message of IKE, of either version. A pair of messages that only repeats the one before, as dead peer detection
+/// does, is counted there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IkeMessage {
+    pub frame: u64,
+    /// Since 1970, of the captured clock.
+    pub time_ns: u64,
+    pub source: SocketAddrV4,
+    pub destination: SocketAddrV4,
+    /// In hexadecimal: initiator's, then responder's.
+    pub cookies: [String; 2],
+    pub version: Version,
+    /// `main mode`, `quick mode`, `informational`, `IKE_AUTH` ...
+    pub exchange: String,
+    pub message_id: u32,
+    /// In bytes, with the header.
+    pub length: u32,
+    /// Which message of its exchange it is, from 1.
+    pub ordinal: u32,
+    pub sealed: Sealed,
+    /// The payloads in their order; those of a message that stays closed are not known.
+    pub payloads: Vec<PayloadShown>,
+    /// How often it was sent again.
+    pub retransmissions: u64,
+    /// How many more pairs like this one and its answer follow, up to `last_frame`.
+    pub repeats: u64,
+    pub last_frame: Option<u64>,
+}
+
+/// Whether a message was encrypted, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sealed {
+    Clear,
+    /// Read, and its hash is the right one.
+    Authenticated,
+    /// Read, but its hash could not be computed.
+    Opened,
+    Closed,
+}
+
+/// A payload in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayloadShown {
+    /// Its short name, as RFC 2408 and Wireshark have it: `SA`, `KE`, `NONCE`, `ID`, `HASH`, `N`, `D`, `VID`, `NAT-D` ...
+    pub name: String,
+    /// What it says, one thing each: a transform, a notification's type, a vendor's name.
+    pub details: Vec<String>,
 }
 
 /// The transform of an answer (RFC 2409 appendix A), or the proposal of one (RFC 7296 section 3.3).
@@ -159,7 +337,20 @@ pub struct ChosenTransform {
 pub struct Finding {
     /// A stable name, such as `clear-text`: see docs/findings.md.
     pub code: String,
-    /// Number of the frame, from 1, as Wireshark counts; absent for something that is missing.
-    pub frame: Option<u64>,
-    pub text: String,
+    /// The section of the RFC, or the clause, that demands it.
+    pub requirement: String,
+    /// What is to be.
+    pub expected: String,
+    /// Numbers of the frames that show it, from 1, as Wireshark counts, the one that refutes first; none for something
+    /// that is missing.
+    pub frames: Vec<u64>,
+    /// What was observed instead.
+    pub observed: String,
+}
+
+impl Finding {
+    /// Where to look first.
+    pub fn frame(&self) -> Option<u64> {
+        self.frames.first().copied()
+    }
 }

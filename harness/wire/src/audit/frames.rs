@@ -93,7 +93,7 @@ impl<'a> Auditor<'a> {
 
     pub(super) fn see(&mut self, frame: &pcapng::Frame) {
         let class = self.classify(frame).unwrap_or_else(|defect| {
-            self.findings.push(defect.code.finding(frame.number, defect.text));
+            self.findings.push(defect.code.finding([frame.number], defect.text));
             defect.class
         });
         if let Some(point) = self.points.get_mut(frame.point) {
@@ -109,6 +109,7 @@ impl<'a> Auditor<'a> {
             flows,
             sas: self.tunnels.finish(),
             negotiations: self.negotiations.finish(),
+            messages: Vec::new(),
             findings: self.findings,
         }
     }

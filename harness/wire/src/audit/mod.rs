@@ -14,8 +14,9 @@ mod tests;
 mod tunnels;
 
 pub use account::{
-    Account, ChosenTransform, Expected, Facts, Finding, FlowAccount, Negotiation, PointAccount, ProbeSent, SaAccount,
-    SaKeys, Side,
+    Account, ChosenChild, ChosenTransform, Demanded, EncryptionKey, Expected, Facts, Finding, FlowAccount, IkeKeys,
+    IkeMessage, Negotiation, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, SaAccount, SaKeys, Sealed, Secrecy,
+    Side,
 };
 pub use finding::Code;
 

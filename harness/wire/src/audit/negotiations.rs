@@ -1,10 +1,10 @@
 //! Phase 1, or IKE_SA_INIT, as far as it is in clear: who offered what, what was chosen, and who they are.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use policy::Version;
 
-use super::{ChosenTransform, Code, Finding, Negotiation, frames::Defect};
+use super::{ChosenTransform, Code, Finding, Negotiation, Pfs, QuickMode, Secrecy, frames::Defect};
 use crate::{
     hex, ipv4,
     isakmp::{Message, SecurityAssociation, exchange, ikev2, payload, vendor_name},
@@ -27,7 +27,7 @@ struct Tracked {
     /// Zero until the responder spoke.
     responder: Cookie,
     offer_seen: bool,
-    quick_modes: HashSet<u32>,
+    quick_modes: BTreeMap<u32, QuickMode>,
 }
 
 impl Negotiations {
@@ -64,14 +64,24 @@ impl Negotiations {
         let tracked = &mut self.negotiations[index];
         if known.is_none() && message.exchange == exchange::AGGRESSIVE_MODE {
             let text = format!("{} negotiates in aggressive mode with {}", packet.source, packet.destination);
-            findings.push(Code::AggressiveMode.finding(frame, text));
+            findings.push(Code::AggressiveMode.finding([frame], text));
         }
         if tracked.responder == UNKNOWN && message.responder_cookie != UNKNOWN {
             tracked.responder = message.responder_cookie;
             tracked.account.cookies[1] = hex::encode(&message.responder_cookie);
         }
         if message.exchange == exchange::QUICK_MODE {
-            tracked.quick_modes.insert(message.message_id);
+            let mode = tracked.quick_modes.entry(message.message_id).or_insert_with(|| QuickMode {
+                message_id: message.message_id,
+                initiator: packet.source,
+                frames: Vec::new(),
+                chosen: None,
+                pfs: Pfs::Unknown,
+                selectors: None,
+                spis: [None; 2],
+                keys_match: None,
+            });
+            mode.frames.push(frame);
         }
         for payload in payloads {
             match payload.kind {
@@ -113,19 +123,21 @@ impl Negotiations {
             chosen: None,
             offered: 0,
             vendor_ids: Vec::new(),
-            quick_modes: 0,
+            secrecy: Secrecy::NotDecrypted { reason: "no key was given".to_owned() },
+            identities: [None, None],
+            quick_modes: Vec::new(),
+            dpd: [0; 2],
+            authenticated: 0,
         };
         let responder = message.responder_cookie;
-        self.negotiations.push(Tracked { account, responder, offer_seen: false, quick_modes: HashSet::new() });
+        self.negotiations.push(Tracked { account, responder, offer_seen: false, quick_modes: BTreeMap::new() });
         let index = self.negotiations.len() - 1;
         self.by_initiator.entry(message.initiator_cookie).or_default().push(index);
         index
     }
 
     pub(super) fn finish(self) -> Vec<Negotiation> {
-        let finish =
-            |tracked: Tracked| Negotiation { quick_modes: tracked.quick_modes.len() as u64, ..tracked.account };
-        self.negotiations.into_iter().map(finish).collect()
+        self.negotiations.into_iter().map(Tracked::finish).collect()
     }
 }
 
@@ -153,6 +165,10 @@ impl Terms {
 }
 
 impl Tracked {
+    fn finish(self) -> Negotiation {
+        Negotiation { quick_modes: self.quick_modes.into_values().collect(), ..self.account }
+    }
+
     fn offer(&mut self, terms: &Terms) {
         if !std::mem::replace(&mut self.offer_seen, true) {
             self.account.offered = terms.chosen.len();
@@ -176,6 +192,6 @@ impl Tracked {
             Version::V2 if count == 1 => format!("{responder} answers with a proposal that leaves something open"),
             Version::V2 => format!("{responder} answers with {count} proposals instead of one"),
         };
-        findings.push(Code::AmbiguousAnswer.finding(frame, text));
+        findings.push(Code::AmbiguousAnswer.finding([frame], text));
     }
 }

@@ -60,7 +60,8 @@ impl Probes {
         *count += 1;
         if *count > 1 {
             let way = if sending { "sent" } else { "received" };
-            findings.push(Code::ProbeDuplicated.finding(frame, format!("{probe} was {way} again, {count} times now")));
+            findings
+                .push(Code::ProbeDuplicated.finding([frame], format!("{probe} was {way} again, {count} times now")));
         }
         Ok(())
     }
@@ -80,7 +81,7 @@ impl Probes {
         *count = count.saturating_add(1);
         if *count > 1 {
             let text = format!("{probe} was carried in ESP again, {count} times now");
-            findings.push(Code::ProbeDuplicated.finding(frame, text));
+            findings.push(Code::ProbeDuplicated.finding([frame], text));
         }
         Ok(())
     }
@@ -167,7 +168,7 @@ impl Sighted {
         } else {
             return None;
         };
-        Some(code.finding(None, text))
+        Some(code.finding([], text))
     }
 }
 

@@ -52,7 +52,7 @@ impl Tunnels {
             if !unique.insert((spi, destination, &sa.encryption_key, &sa.integrity_key)) {
                 continue;
             }
-            let keys = Keys::try_from(sa).map_err(|e| findings.push(Code::UnusableKeys.finding(None, e.to_string())));
+            let keys = Keys::try_from(sa).map_err(|e| findings.push(Code::UnusableKeys.finding([], e.to_string())));
             by_spi.entry(spi).or_default().push(tunnels.len());
             let account = SaAccount {
                 spi,
@@ -67,6 +67,9 @@ impl Tunnels {
                 last_sequence: 0,
                 first_seen_ns: 0,
                 last_seen_ns: 0,
+                encapsulated: 0,
+                added_ns: sa.added_ns,
+                deleted_ns: sa.deleted_ns,
             };
             tunnels.push(Tunnel { keys: keys.ok(), account, first_point: None, sequences: HashMap::new() });
         }

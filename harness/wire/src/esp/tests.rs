@@ -24,6 +24,8 @@ fn sa(encryption: Encryption, integrity: Hash) -> SaKeys {
         encryption_key: ENCRYPTION_KEY[..2 * encryption.key_len()].to_owned(),
         integrity,
         integrity_key: INTEGRITY_KEY[..2 * integrity.digest_len()].to_owned(),
+        added_ns: None,
+        deleted_ns: None,
     }
 }
 

@@ -47,6 +47,8 @@ fn sa(spi: u32, source: Ipv4Addr, destination: Ipv4Addr, encryption: Encryption)
         encryption_key: key(encryption.key_len(), "1f"),
         integrity: Hash::Sha1,
         integrity_key: key(Hash::Sha1.digest_len(), "2e"),
+        added_ns: None,
+        deleted_ns: None,
     }
 }
 
@@ -67,7 +69,7 @@ impl Lab {
                 sa(0x1001, ROUTER, CUSTOMER, Encryption::Aes128),
                 sa(0x2002, CUSTOMER, ROUTER, Encryption::TripleDes),
             ],
-            probes: Vec::new(),
+            ..Facts::default()
         };
         Self { capture: Capture { points, frames: Vec::new() }, facts }
     }
@@ -140,7 +142,7 @@ impl Lab {
 
     /// Code and frame of every finding.
     fn findings(&self) -> Vec<(String, Option<u64>)> {
-        self.account().findings.into_iter().map(|finding| (finding.code, finding.frame)).collect()
+        self.account().findings.into_iter().map(|finding| (finding.code.clone(), finding.frame())).collect()
     }
 }
 
@@ -198,6 +200,9 @@ fn a_clean_run_is_accounted_for_to_the_last_frame() {
         last_sequence: 3,
         first_seen_ns: 2000,
         last_seen_ns: 18000,
+        encapsulated: 0,
+        added_ns: None,
+        deleted_ns: None,
     };
     assert_eq!(account.sas[0], expected);
     assert_eq!((account.sas.len(), account.sas[1].packets), (2, 3));

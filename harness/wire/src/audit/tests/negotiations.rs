@@ -72,6 +72,8 @@ fn a_negotiation_is_told_by_its_clear_payloads() {
         lifetime_seconds: None,
         text: "3DES-CBC, MD5, pre-shared key, MODP 1024".to_owned(),
     };
+    let quick_modes: Vec<_> = negotiation.quick_modes.iter().map(|mode| mode.message_id).collect();
+    assert_eq!(quick_modes.len(), 2);
     let expected = Negotiation {
         initiator: ROUTER,
         responder: CUSTOMER,
@@ -82,7 +84,7 @@ fn a_negotiation_is_told_by_its_clear_payloads() {
         chosen: Some(chosen),
         offered: 3,
         vendor_ids: vec!["DPD (RFC 3706)".to_owned(), "abcd".to_owned()],
-        quick_modes: 2,
+        ..negotiation.clone()
     };
     assert_eq!(*negotiation, expected);
 }
@@ -121,7 +123,7 @@ fn a_negotiation_of_version_2_is_told_by_its_first_exchange() {
     let known = (chosen.encryption, chosen.hash, chosen.group);
     assert_eq!(known, (Some(Encryption::Aes128), Some(Hash::Sha512), Some(Group::Modp4096)));
     assert_eq!((negotiation.version, negotiation.exchange.as_str()), (Version::V2, "IKE_SA_INIT"));
-    assert_eq!((negotiation.answer_frame, negotiation.offered, negotiation.quick_modes), (Some(4), 2, 0));
+    assert_eq!((negotiation.answer_frame, negotiation.offered, negotiation.quick_modes.len()), (Some(4), 2, 0));
     assert_eq!(negotiation.cookies, ["01".repeat(8), "02".repeat(8)]);
     assert_eq!(negotiation.vendor_ids, [crate::hex::encode(b"strongSwan")]);
 }
