@@ -3,12 +3,13 @@
 
 mod kernel;
 mod packets;
+mod quick_mode;
 #[cfg(test)]
 mod tests;
 
 use policy::{Prediction, Version};
 use scenario::{Cell, ConnectionState, Expectation, Profile, Step};
-use wire::audit::{Account, Expected, Facts, ProbeSent};
+use wire::audit::{Account, Expected, Facts, Pfs, ProbeSent};
 
 use crate::{
     observation::{Answer, Observation},
@@ -43,6 +44,8 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Judgement {
         states(evidence.cell, evidence.observation),
         answers(evidence.observation),
         packets::phase_1(evidence),
+        quick_mode::phase_2(evidence),
+        quick_mode::keys(evidence),
         packets::dead_peer_detection(evidence),
         kernel::suites(evidence),
         kernel::watched(evidence),
@@ -125,18 +128,37 @@ fn negotiated(Evidence { account, facts, prediction, .. }: &Evidence<'_>) -> Opt
         (Some(encryption), Some(hash), Some(group)) => format!("{encryption}-{hash};{group}"),
         _ => chosen.text.clone(),
     };
-    // The group of perfect forward secrecy is inside Quick Mode, which is encrypted.
-    let pfs = match prediction {
-        Prediction::Established { esp, .. } => esp.group.map_or(String::new(), |group| format!(";{group}")),
-        Prediction::Fails { .. } => String::new(),
+    let predicted = match prediction {
+        Prediction::Established { esp, .. } => esp.group,
+        Prediction::Fails { .. } => None,
     };
+    // Where no Quick Mode could be read, as in version 2, the group is the predicted one.
+    let read =
+        account.negotiations.iter().flat_map(|negotiation| &negotiation.quick_modes).find_map(|mode| match mode.pfs {
+            Pfs::Seen { group } => Some(group),
+            Pfs::None => Some(None),
+            Pfs::Inferred { .. } | Pfs::Unknown => None,
+        });
+    let pfs = read.unwrap_or(predicted).map_or(String::new(), |group| format!(";{group}"));
     Some(Negotiated { ike, esp: format!("{}-{}{pfs}", sa.encryption, sa.integrity) })
 }
 
 fn check(code: &str, requirement: &str, expected: String, observed: Result<String, String>) -> Option<Check> {
     let holds = observed.is_ok();
     let observed = observed.unwrap_or_else(|wrong| wrong);
-    Some(Check { code: code.to_owned(), requirement: requirement.to_owned(), expected, observed, holds })
+    Some(Check {
+        code: code.to_owned(),
+        requirement: requirement.to_owned(),
+        expected,
+        observed,
+        holds,
+        frames: Vec::new(),
+    })
+}
+
+/// The same check, with the frames that show it.
+fn shown_by(check: Option<Check>, frames: impl IntoIterator<Item = u64>) -> Option<Check> {
+    check.map(|check| Check { frames: frames.into_iter().collect(), ..check })
 }
 
 /// What version 1 of IKE demands, or version 2, whichever is spoken.

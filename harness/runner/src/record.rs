@@ -135,6 +135,9 @@ pub struct Check {
     pub expected: String,
     pub observed: String,
     pub holds: bool,
+    /// Frames of the capture that show it, as Wireshark counts; none where it is no matter of frames.
+    #[serde(default)]
+    pub frames: Vec<u64>,
 }
 
 /// A step of the scenario, as it went.

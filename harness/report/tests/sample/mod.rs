@@ -144,6 +144,7 @@ fn checks(suite: &str, holds: bool) -> Vec<Check> {
         expected: expected.into(),
         observed: observed.into(),
         holds,
+        frames: Vec::new(),
     };
     vec![
         check("prediction-agrees", "what happened is what the policies say", "established", "established", true),

@@ -3,7 +3,7 @@
 use policy::{Lifetime, Prediction, Proposal, Version};
 use wire::audit::{ChosenTransform, Code, Expected, Negotiation};
 
-use super::{Evidence, by_version, check};
+use super::{Evidence, by_version, check, shown_by};
 use crate::record::Check;
 
 /// Every negotiation of an IKE SA has the version that is spoken, and its answer is the policy. In version 1 that is
@@ -27,7 +27,10 @@ pub(super) fn phase_1(Evidence { prediction, account, cell, .. }: &Evidence<'_>)
         (None, [_]) => Ok("the answer of the one negotiation".into()),
         (None, all) => Ok(format!("the answers of all {} negotiations", all.len())),
     };
-    check("phase-1", requirement, wanted, observed)
+    shown_by(
+        check("phase-1", requirement, wanted, observed),
+        account.negotiations.iter().filter_map(|n| n.answer_frame),
+    )
 }
 
 /// What is wrong with a negotiation of version 1.
@@ -103,7 +106,8 @@ pub(super) fn clear_text(Evidence { account, .. }: &Evidence<'_>) -> Option<Chec
         Some(first) => Err(format!("{} frames, the first: {}", leaks.len(), first.observed)),
         None => Ok("none".into()),
     };
-    check("clear-text", "RFC 4301 section 5.1", "none on the internet at any time".into(), observed)
+    let check = check("clear-text", "RFC 4301 section 5.1", "none on the internet at any time".into(), observed);
+    shown_by(check, leaks.iter().flat_map(|finding| finding.frames.clone()))
 }
 
 /// Every frame has its class, and no finding is left.
@@ -117,5 +121,6 @@ pub(super) fn left_over(Evidence { account, .. }: &Evidence<'_>) -> Option<Check
         None if explained == account.frames => Ok(format!("{explained} frames, each in its class")),
         None => Err(format!("{explained} of {} frames", account.frames)),
     };
-    check("nothing-left-over", "the audit", "every captured frame explained".into(), observed)
+    let check = check("nothing-left-over", "the audit", "every captured frame explained".into(), observed);
+    shown_by(check, account.findings.iter().flat_map(|finding| finding.frames.clone()))
 }

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 
 use policy::{Encryption, Group, Hash, Version};
 use wire::audit::{
-    ChosenTransform, Code, Expected, FlowAccount, Negotiation, PointAccount, ProbeSent, SaAccount, SaKeys, Secrecy,
-    Side,
+    ChosenChild, ChosenTransform, Code, Expected, FlowAccount, Negotiation, Pfs, PointAccount, ProbeSent, QuickMode,
+    SaAccount, SaKeys, Secrecy, Side,
 };
 
 use super::*;
@@ -57,6 +57,7 @@ impl Case {
         let negotiation = &mut case.account.negotiations[0];
         (negotiation.version, negotiation.exchange) = (Version::V2, "IKE_SA_INIT".into());
         negotiation.vendor_ids.clear();
+        negotiation.quick_modes.clear();
         let chosen = negotiation.chosen.as_mut().unwrap();
         (chosen.pre_shared_key, chosen.lifetime_seconds) = (false, None);
         case
@@ -178,9 +179,29 @@ fn negotiation() -> Negotiation {
         vendor_ids: vec!["DPD (RFC 3706)".into()],
         secrecy: Secrecy::Decrypted,
         identities: [Some(ROUTER.to_string()), Some(CUSTOMER.to_string())],
-        quick_modes: Vec::new(),
+        quick_modes: vec![quick_mode()],
         dpd: [0; 2],
         authenticated: 4,
+    }
+}
+
+fn quick_mode() -> QuickMode {
+    QuickMode {
+        message_id: 7,
+        initiator: ROUTER,
+        frames: vec![7, 8, 9],
+        chosen: Some(ChosenChild {
+            encryption: Some(Encryption::TripleDes),
+            integrity: Some(Hash::Md5),
+            group: None,
+            lifetime_seconds: Some(3_600),
+            lifetime_kilobytes: None,
+            text: "3DES".into(),
+        }),
+        pfs: Pfs::None,
+        selectors: Some(["10.10.0.0/16".into(), "172.16.10.0/24".into()]),
+        spis: [Some(11), Some(1)],
+        keys_match: Some(true),
     }
 }
 
@@ -188,15 +209,33 @@ fn negotiation() -> Negotiation {
 fn a_tunnel_that_is_as_it_should_be_is_proven() {
     let judgement = Case::right().judged();
     assert_eq!(judgement.verdict, Verdict::Proven, "{}", judgement.reason);
-    assert_eq!(judgement.checks.len(), 14);
+    assert_eq!(judgement.checks.len(), 16);
     let negotiated = judgement.negotiated.unwrap();
     assert_eq!((negotiated.ike.as_str(), negotiated.esp.as_str()), ("3des-md5;modp1536", "3des-md5"));
+}
+
+fn mode(case: &mut Case) -> &mut QuickMode {
+    &mut case.account.negotiations[0].quick_modes[0]
+}
+
+/// Without keys the group is told by the lengths of messages alone, and the verdict says so.
+#[test]
+fn a_quick_mode_that_stays_closed_is_judged_by_its_length() {
+    let mut case = Case::right();
+    let reason = "no key was given".to_owned();
+    case.account.negotiations[0].secrecy = Secrecy::NotDecrypted { reason };
+    let closed = QuickMode { chosen: None, pfs: Pfs::Inferred { group: None }, keys_match: None, ..quick_mode() };
+    case.account.negotiations[0].quick_modes = vec![closed];
+    let judgement = case.judged();
+    assert_eq!(judgement.verdict, Verdict::Proven, "{}", judgement.reason);
+    let check = judgement.checks.iter().find(|check| check.code == "phase-2").unwrap();
+    assert!(check.observed.contains("no key was given") && check.frames == [7], "{check:?}");
 }
 
 #[test]
 fn each_defect_refutes_by_the_check_that_is_there_for_it() {
     type Plant = fn(&mut Case);
-    let defects: [(&str, Plant); 21] = [
+    let defects: [(&str, Plant); 27] = [
         ("steps", |case| case.observation.steps[3].status = StepStatus::Failed),
         ("steps", |case| drop(case.observation.steps.pop())),
         ("prediction", |case| case.facts.sas.clear()),
@@ -207,6 +246,12 @@ fn each_defect_refutes_by_the_check_that_is_there_for_it() {
         ("phase-1", |case| case.account.negotiations[0].chosen.as_mut().unwrap().group = Some(Group::Modp1024)),
         ("phase-1", |case| case.account.negotiations[0].chosen.as_mut().unwrap().lifetime_seconds = Some(3_600)),
         ("phase-1", |case| case.account.negotiations.clear()),
+        ("phase-2", |case| mode(case).pfs = Pfs::Seen { group: Some(Group::Modp1024) }),
+        ("phase-2", |case| mode(case).pfs = Pfs::Inferred { group: Some(Group::Modp1536) }),
+        ("phase-2", |case| mode(case).chosen.as_mut().unwrap().integrity = Some(Hash::Sha1)),
+        ("phase-2", |case| mode(case).chosen.as_mut().unwrap().lifetime_seconds = Some(28_800)),
+        ("phase-2", |case| case.account.negotiations[0].quick_modes.clear()),
+        ("phase-2-keys", |case| mode(case).keys_match = Some(false)),
         ("dpd-announced", |case| case.account.negotiations[0].vendor_ids.clear()),
         ("sa-matches-policy", |case| case.observation.sas[0].suite = "aes128-md5".into()),
         ("sa-matches-policy", |case| case.observation.strange_sas.push("an AH SA".into())),

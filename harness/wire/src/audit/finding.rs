@@ -9,6 +9,7 @@ use super::Finding;
 pub enum Code {
     ClearText,
     UnknownSpi,
+    PacketAfterDelete,
     WrongIntegrity,
     BadPadding,
     ReplayedSequence,
@@ -22,6 +23,15 @@ pub enum Code {
     ProbeDuplicated,
     AggressiveMode,
     AmbiguousAnswer,
+    WrongTransform,
+    WrongGroup,
+    PfsMissing,
+    PfsNotDemanded,
+    WrongSelectors,
+    WrongHash,
+    KeysDiffer,
+    SaNotInstalled,
+    SaNotNegotiated,
     ForeignIsakmp,
     IpFragment,
     MalformedPacket,
@@ -31,9 +41,10 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 31] = [
         Self::ClearText,
         Self::UnknownSpi,
+        Self::PacketAfterDelete,
         Self::WrongIntegrity,
         Self::BadPadding,
         Self::ReplayedSequence,
@@ -47,6 +58,15 @@ impl Code {
         Self::ProbeDuplicated,
         Self::AggressiveMode,
         Self::AmbiguousAnswer,
+        Self::WrongTransform,
+        Self::WrongGroup,
+        Self::PfsMissing,
+        Self::PfsNotDemanded,
+        Self::WrongSelectors,
+        Self::WrongHash,
+        Self::KeysDiffer,
+        Self::SaNotInstalled,
+        Self::SaNotNegotiated,
         Self::ForeignIsakmp,
         Self::IpFragment,
         Self::MalformedPacket,
@@ -55,85 +75,135 @@ impl Code {
         Self::UnusableKeys,
     ];
 
-    /// The name in [`Finding::code`].
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ClearText => "clear-text",
-            Self::UnknownSpi => "unknown-spi",
-            Self::WrongIntegrity => "wrong-integrity",
-            Self::BadPadding => "bad-padding",
-            Self::ReplayedSequence => "replayed-sequence",
-            Self::ReorderedSequence => "reordered-sequence",
-            Self::InnerOutsideSelectors => "inner-outside-selectors",
-            Self::UnknownProbe => "unknown-probe",
-            Self::RewrittenProbe => "rewritten-probe",
-            Self::ProbeNotSent => "probe-not-sent",
-            Self::ProbeNotProtected => "probe-not-protected",
-            Self::ProbeLost => "probe-lost",
-            Self::ProbeDuplicated => "probe-duplicated",
-            Self::AggressiveMode => "aggressive-mode",
-            Self::AmbiguousAnswer => "ambiguous-answer",
-            Self::ForeignIsakmp => "foreign-isakmp",
-            Self::IpFragment => "ip-fragment",
-            Self::MalformedPacket => "malformed-packet",
-            Self::TruncatedFrame => "truncated-frame",
-            Self::UnexplainedFrame => "unexplained-frame",
-            Self::UnusableKeys => "unusable-keys",
-        }
-    }
-
     /// A finding with this code; of the frames, the one that refutes first.
     pub fn finding(self, frames: impl IntoIterator<Item = u64>, observed: impl Into<String>) -> Finding {
+        let Rule { name, requirement, expected } = self.rule();
         Finding {
-            code: self.name().to_owned(),
-            requirement: self.requirement().to_owned(),
-            expected: self.expected().to_owned(),
+            code: name.to_owned(),
+            requirement: requirement.to_owned(),
+            expected: expected.to_owned(),
             frames: frames.into_iter().collect(),
             observed: observed.into(),
         }
     }
 
-    /// What demands it.
-    pub fn requirement(self) -> &'static str {
-        self.rule().0
+    /// The name in [`Finding::code`].
+    pub fn name(self) -> &'static str {
+        self.rule().name
     }
 
-    /// What is to be, of which a finding observes the opposite.
-    pub fn expected(self) -> &'static str {
-        self.rule().1
-    }
-
-    fn rule(self) -> (&'static str, &'static str) {
+    fn rule(self) -> Rule {
+        let rule = |name, requirement, expected| Rule { name, requirement, expected };
         match self {
-            Self::ClearText => {
-                ("RFC 4301 section 5.1", "no packet between the protected networks in clear on the internet")
+            Self::ClearText => rule(
+                "clear-text",
+                "RFC 4301 section 5.1",
+                "no packet between the protected networks in clear on the internet",
+            ),
+            Self::UnknownSpi => {
+                rule("unknown-spi", "RFC 4303 section 2.1", "each ESP packet belongs to an SA that a kernel held")
             }
-            Self::UnknownSpi => ("RFC 4303 section 2.1", "each ESP packet belongs to an SA that a kernel held"),
-            Self::WrongIntegrity => {
-                ("RFC 4303 section 3.4.4.1", "an integrity check value of these bytes and this key")
+            Self::PacketAfterDelete => rule(
+                "packet-after-delete",
+                "RFC 4301 section 4.4.2",
+                "no packet of an SA that no kernel holds any more",
+            ),
+            Self::WrongIntegrity => rule(
+                "wrong-integrity",
+                "RFC 4303 section 3.4.4.1",
+                "an integrity check value of these bytes and this key",
+            ),
+            Self::BadPadding => {
+                rule("bad-padding", "RFC 4303 section 2.4", "whole blocks, padded with 1, 2, 3 and so on")
             }
-            Self::BadPadding => ("RFC 4303 section 2.4", "whole blocks, padded with 1, 2, 3 and so on"),
-            Self::ReplayedSequence => ("RFC 4303 section 3.4.3", "each sequence number once, and none that is 0"),
-            Self::ReorderedSequence => ("RFC 4303 section 3.4.3", "sequence numbers that grow"),
-            Self::InnerOutsideSelectors => ("RFC 4301 section 5.2", "an IPv4 packet between the protected networks"),
-            Self::UnknownProbe => ("the laboratory", "probes that a guest was asked to send"),
-            Self::RewrittenProbe => ("RFC 4301 section 5.1.2", "the addresses that the probe was sent with"),
-            Self::ProbeNotSent => ("the laboratory", "the probe in clear where it is sent"),
-            Self::ProbeNotProtected => ("RFC 4301 section 5.1", "the probe in ESP at each internet point on its way"),
-            Self::ProbeLost => ("RFC 4301 section 5.2", "the probe in clear where it is to arrive"),
-            Self::ProbeDuplicated => ("RFC 4303 section 3.4.3", "the probe once at each stage of its way"),
-            Self::AggressiveMode => ("RFC 2409 section 5.4", "main mode, which hides identities"),
-            Self::AmbiguousAnswer => ("RFC 2408 section 4.2", "an answer that chooses one proposal and nothing else"),
-            Self::ForeignIsakmp => ("RFC 2409 section 5", "IKE between the gateways only"),
-            Self::IpFragment => ("RFC 4303 section 3.3.4", "whole packets"),
-            Self::MalformedPacket => ("RFC 791, RFC 768, RFC 792, RFC 826, RFC 2408, RFC 4303", "headers that agree"),
-            Self::TruncatedFrame => ("the laboratory", "frames captured whole"),
-            Self::UnexplainedFrame => ("the laboratory", "nothing but what belongs at its capture point"),
-            Self::UnusableKeys => {
-                ("RFC 2451, RFC 3602, RFC 2403, RFC 2404, RFC 4868", "keys as long as their algorithms want")
+            Self::ReplayedSequence => {
+                rule("replayed-sequence", "RFC 4303 section 3.4.3", "each sequence number once, and none that is 0")
             }
+            Self::ReorderedSequence => {
+                rule("reordered-sequence", "RFC 4303 section 3.4.3", "sequence numbers that grow")
+            }
+            Self::InnerOutsideSelectors => {
+                rule("inner-outside-selectors", "RFC 4301 section 5.2", "an IPv4 packet between the protected networks")
+            }
+            Self::UnknownProbe => rule("unknown-probe", "the laboratory", "probes that a guest was asked to send"),
+            Self::RewrittenProbe => {
+                rule("rewritten-probe", "RFC 4301 section 5.1.2", "the addresses that the probe was sent with")
+            }
+            Self::ProbeNotSent => rule("probe-not-sent", "the laboratory", "the probe in clear where it is sent"),
+            Self::ProbeNotProtected => rule(
+                "probe-not-protected",
+                "RFC 4301 section 5.1",
+                "the probe in ESP at each internet point on its way",
+            ),
+            Self::ProbeLost => rule("probe-lost", "RFC 4301 section 5.2", "the probe in clear where it is to arrive"),
+            Self::ProbeDuplicated => {
+                rule("probe-duplicated", "RFC 4303 section 3.4.3", "the probe once at each stage of its way")
+            }
+            Self::AggressiveMode => {
+                rule("aggressive-mode", "RFC 2409 section 5.4", "main mode, which hides identities")
+            }
+            Self::AmbiguousAnswer => {
+                rule("ambiguous-answer", "RFC 2408 section 4.2", "an answer that chooses one proposal and nothing else")
+            }
+            Self::WrongTransform => {
+                rule("wrong-transform", "RFC 2409 sections 5 and 5.5", "the transform that the policy demands")
+            }
+            Self::WrongGroup => {
+                rule("wrong-group", "RFC 2409 sections 5 and 6", "key exchange in the group that the policy demands")
+            }
+            Self::PfsMissing => rule(
+                "pfs-missing",
+                "RFC 2409 section 5.5",
+                "a key exchange in each Quick Mode, since perfect forward secrecy is demanded",
+            ),
+            Self::PfsNotDemanded => rule(
+                "pfs-not-demanded",
+                "RFC 2409 section 5.5",
+                "no key exchange in Quick Mode, since perfect forward secrecy is not demanded",
+            ),
+            Self::WrongSelectors => rule(
+                "wrong-selectors",
+                "RFC 2407 section 4.6.2, RFC 2409 section 5.5",
+                "client identities that are networks of the two sides",
+            ),
+            Self::WrongHash => {
+                rule("wrong-hash", "RFC 2409 sections 5.5 and 5.7", "a HASH payload of these bytes and this key")
+            }
+            Self::KeysDiffer => {
+                rule("keys-differ", "RFC 2409 section 5.5", "kernels that use the keys which the Quick Mode leads to")
+            }
+            Self::SaNotInstalled => rule(
+                "sa-not-installed",
+                "RFC 2409 section 5.5",
+                "an SA in a kernel for each SPI that a Quick Mode agreed on",
+            ),
+            Self::SaNotNegotiated => {
+                rule("sa-not-negotiated", "RFC 4301 section 4.4.2", "a Quick Mode for each SA in a kernel")
+            }
+            Self::ForeignIsakmp => rule("foreign-isakmp", "RFC 2409 section 5", "IKE between the gateways only"),
+            Self::IpFragment => rule("ip-fragment", "RFC 4303 section 3.3.4", "whole packets"),
+            Self::MalformedPacket => {
+                rule("malformed-packet", "RFC 791, RFC 768, RFC 792, RFC 826, RFC 2408, RFC 4303", "headers that agree")
+            }
+            Self::TruncatedFrame => rule("truncated-frame", "the laboratory", "frames captured whole"),
+            Self::UnexplainedFrame => {
+                rule("unexplained-frame", "the laboratory", "nothing but what belongs at its capture point")
+            }
+            Self::UnusableKeys => rule(
+                "unusable-keys",
+                "RFC 2451, RFC 3602, RFC 2403, RFC 2404, RFC 4868",
+                "keys as long as their algorithms want",
+            ),
         }
     }
+}
+
+struct Rule {
+    name: &'static str,
+    /// What demands it.
+    requirement: &'static str,
+    /// What is to be, of which a finding observes the opposite.
+    expected: &'static str,
 }
 
 impl fmt::Display for Code {
