@@ -5,6 +5,7 @@
 //! missing. Time and memory grow with the frames and the probes, never with their product.
 
 mod account;
+mod comments;
 mod finding;
 mod frames;
 mod negotiations;
@@ -18,6 +19,7 @@ pub use account::{
     IkeMessage, Negotiation, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, SaAccount, SaKeys, Sealed, Secrecy,
     Side,
 };
+pub use comments::comments;
 pub use finding::Code;
 
 use crate::pcapng::Capture;

@@ -1,8 +1,10 @@
 //! Captures in pcapng: one interface description per capture point, time in nanoseconds.
 
+mod annotate;
 mod read;
 mod write;
 
+pub use annotate::annotate;
 pub use read::{Capture, Frame, Point, read};
 pub use write::Writer;
 
