@@ -28,6 +28,8 @@ pub enum Error {
     KeyDigits { spi: u32, what: &'static str },
     #[error("SA {spi:#010x}: its {what} key has {found} bytes, and {algorithm} needs {needs}")]
     KeyLength { spi: u32, what: &'static str, algorithm: &'static str, found: usize, needs: usize },
+    #[error("a {what} of IKE is not hexadecimal: write two digits for each byte")]
+    IkeKeyDigits { what: &'static str },
     #[error("an initialisation vector of {found} bytes: {algorithm} needs {needs}")]
     Vector { algorithm: &'static str, found: usize, needs: usize },
 }

@@ -297,7 +297,7 @@ pub struct IkeMessage {
 }
 
 /// Whether a message was encrypted, and what became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sealed {
     Clear,

@@ -1,11 +1,17 @@
 //! One class for every frame: the walk down its headers, by what its capture point allows.
 
-use std::{collections::HashSet, net::Ipv4Addr};
+use std::{
+    collections::HashSet,
+    net::{Ipv4Addr, SocketAddrV4},
+};
 
 use ipnet::Ipv4Net;
 
 use super::{
-    Account, Code, Facts, Finding, PointAccount, Side, negotiations::Negotiations, probes::Probes, tunnels::Tunnels,
+    Account, Code, Facts, Finding, PointAccount, Side,
+    negotiations::{Negotiations, Sent},
+    probes::Probes,
+    tunnels::Tunnels,
 };
 use crate::{
     Error, arp,
@@ -67,7 +73,7 @@ pub(super) struct Auditor<'a> {
     internet: Vec<InternetPoint>,
     tunnels: Tunnels,
     probes: Probes,
-    negotiations: Negotiations,
+    negotiations: Negotiations<'a>,
     findings: Vec<Finding>,
 }
 
@@ -85,7 +91,7 @@ impl<'a> Auditor<'a> {
             internet: vec![InternetPoint::default(); points.len()],
             tunnels: Tunnels::new(&facts.sas, &mut findings),
             probes: Probes::new(facts, points.len()),
-            negotiations: Negotiations::default(),
+            negotiations: Negotiations::new(facts, &mut findings),
             points,
             findings,
         }
@@ -103,13 +109,14 @@ impl<'a> Auditor<'a> {
 
     pub(super) fn finish(mut self, frames: u64) -> Account {
         let flows = self.probes.finish(&self.points, &self.internet, &self.tunnels, self.facts, &mut self.findings);
+        let (negotiations, messages, _) = self.negotiations.finish(&mut self.findings);
         Account {
             frames,
             points: self.points,
             flows,
             sas: self.tunnels.finish(),
-            negotiations: self.negotiations.finish(),
-            messages: Vec::new(),
+            negotiations,
+            messages,
             findings: self.findings,
         }
     }
@@ -159,7 +166,7 @@ impl<'a> Auditor<'a> {
             protocol::UDP => {
                 let datagram = Datagram::parse(payload)?;
                 if datagram.uses(isakmp::PORT) {
-                    return self.isakmp(frame, packet, datagram.payload);
+                    return self.isakmp(frame, packet, &datagram, datagram.payload);
                 }
                 if !datagram.uses(esp::NAT_PORT) {
                     let Datagram { source_port, destination_port, .. } = datagram;
@@ -168,7 +175,7 @@ impl<'a> Auditor<'a> {
                 }
                 match Encapsulated::parse(datagram.payload)? {
                     Encapsulated::Keepalive => Ok("nat-keepalive"),
-                    Encapsulated::Isakmp(message) => self.isakmp(frame, packet, message),
+                    Encapsulated::Isakmp(message) => self.isakmp(frame, packet, &datagram, message),
                     Encapsulated::Esp(sealed) => self.esp(frame, packet, sealed, true),
                 }
             }
@@ -214,7 +221,13 @@ impl<'a> Auditor<'a> {
         between(packet.source, packet.destination) || between(packet.destination, packet.source)
     }
 
-    fn isakmp(&mut self, frame: &pcapng::Frame, packet: &ipv4::Packet<'_>, bytes: &[u8]) -> Result<Class, Defect> {
+    fn isakmp(
+        &mut self,
+        frame: &pcapng::Frame,
+        packet: &ipv4::Packet<'_>,
+        datagram: &Datagram<'_>,
+        bytes: &[u8],
+    ) -> Result<Class, Defect> {
         let ipv4::Packet { source, destination, .. } = *packet;
         self.went_past(frame, packet);
         let message = isakmp::Message::parse(bytes)?;
@@ -225,7 +238,13 @@ impl<'a> Auditor<'a> {
             let text = format!("ISAKMP from {source} to {destination}: {stranger} is none of the gateways");
             return Err(Defect::new(class, Code::ForeignIsakmp, text));
         }
-        self.negotiations.see(frame.number, packet, &message, &mut self.findings)?;
+        let sent = Sent {
+            frame,
+            source: SocketAddrV4::new(source, datagram.source_port),
+            destination: SocketAddrV4::new(destination, datagram.destination_port),
+            message: &message,
+        };
+        self.negotiations.see(&sent, &mut self.findings)?;
         Ok(class)
     }
 

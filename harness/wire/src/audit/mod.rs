@@ -6,10 +6,12 @@
 
 mod account;
 mod comments;
+mod conversation;
 mod finding;
 mod frames;
 mod negotiations;
 mod probes;
+mod quick_modes;
 #[cfg(test)]
 mod tests;
 mod tunnels;

@@ -1,13 +1,21 @@
-//! Phase 1, or IKE_SA_INIT, as far as it is in clear: who offered what, what was chosen, and who they are.
+//! IKE: who offered what, what was chosen, in phase 1 or IKE_SA_INIT; and what was agreed on under its protection, as far
+//! as keys open it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddrV4,
+};
 
 use policy::Version;
 
-use super::{ChosenTransform, Code, Finding, Negotiation, Pfs, QuickMode, Secrecy, frames::Defect};
+use super::{
+    ChosenTransform, Code, Demanded, EncryptionKey, Facts, Finding, IkeMessage, Negotiation, Sealed, Secrecy,
+    conversation::Conversation, frames::Defect, quick_modes::QuickModes,
+};
 use crate::{
-    hex, ipv4,
-    isakmp::{Message, SecurityAssociation, exchange, ikev2, payload, vendor_name},
+    hex,
+    isakmp::{Body, Message, Seen, Sessions, exchange, ikev2, notification_kind, payload, vendor_name},
+    pcapng,
 };
 
 type Cookie = [u8; 8];
@@ -15,36 +23,73 @@ type Cookie = [u8; 8];
 const UNKNOWN: Cookie = [0; 8];
 
 /// In the order of their first messages.
-#[derive(Default)]
-pub(super) struct Negotiations {
+pub(super) struct Negotiations<'a> {
+    facts: &'a Facts,
+    sessions: Sessions,
     negotiations: Vec<Tracked>,
     /// Several have the same initiator cookie if its first message was answered twice.
     by_initiator: HashMap<Cookie, Vec<usize>>,
+    /// Every message is seen at several points. What counts is the one that saw the first message with the same
+    /// initiator's cookie.
+    homes: HashMap<Cookie, usize>,
+    conversation: Conversation,
 }
 
-struct Tracked {
+pub(super) struct Tracked {
     account: Negotiation,
     /// Zero until the responder spoke.
     responder: Cookie,
+    /// In [`Sessions`].
+    sa: Option<usize>,
     offer_seen: bool,
-    quick_modes: BTreeMap<u32, QuickMode>,
+    encrypted: bool,
+    quick_modes: QuickModes,
 }
 
-impl Negotiations {
-    /// Every message is seen at several points, and perhaps sent again: only what is new counts.
-    pub(super) fn see(
-        &mut self,
-        frame: u64,
-        packet: &ipv4::Packet<'_>,
-        message: &Message<'_>,
-        findings: &mut Vec<Finding>,
-    ) -> Result<(), Defect> {
-        let mut payloads = Vec::new();
-        for payload in message.payloads() {
-            payloads.push(payload?);
+/// A message on its way, once.
+pub(super) struct Sent<'a> {
+    pub frame: &'a pcapng::Frame,
+    pub source: SocketAddrV4,
+    pub destination: SocketAddrV4,
+    pub message: &'a Message<'a>,
+}
+
+impl<'a> Negotiations<'a> {
+    pub(super) fn new(facts: &'a Facts, findings: &mut Vec<Finding>) -> Self {
+        let (sessions, unusable) = Sessions::new(&facts.ike);
+        findings.extend(unusable.into_iter().map(|e| Code::UnusableKeys.finding([], e.to_string())));
+        Self {
+            facts,
+            sessions,
+            negotiations: Vec::new(),
+            by_initiator: HashMap::new(),
+            homes: HashMap::new(),
+            conversation: Conversation::default(),
+        }
+    }
+
+    pub(super) fn see(&mut self, sent: &Sent<'_>, findings: &mut Vec<Finding>) -> Result<(), Defect> {
+        let &Sent { frame, source, message, .. } = sent;
+        if *self.homes.entry(message.initiator_cookie).or_insert(frame.point) != frame.point {
+            for payload in message.payloads() {
+                payload?;
+            }
+            return Ok(());
+        }
+        let seen = self.sessions.see(*source.ip(), message)?;
+        let line = line(sent, &seen);
+        if seen.retransmission {
+            self.conversation.again(&line);
+            return Ok(());
+        }
+        self.conversation.add(line);
+        if seen.wrong_hash {
+            let name = exchange::name(message.exchange);
+            let text = format!("message {} of {name} {:#010x} has another", seen.ordinal, message.message_id);
+            findings.push(Code::WrongHash.finding([frame.number], text));
         }
         // A responder that first wants a cookie or another group has not answered yet (RFC 7296 sections 1.2 and 2.6).
-        let has_sa = payloads.iter().any(|payload| payload.kind == payload::SECURITY_ASSOCIATION_2);
+        let has_sa = seen.payloads.iter().any(|payload| payload.kind() == payload::SECURITY_ASSOCIATION_2);
         if message.exchange == exchange::IKE_SA_INIT && !has_sa {
             return Ok(());
         }
@@ -57,48 +102,26 @@ impl Negotiations {
         let known = self.find(message);
         let index = match known {
             Some(index) => index,
-            None if negotiates || follows => self.add(packet, message),
+            None if negotiates || follows => self.add(sent),
             // An informational exchange alone is no negotiation; and IKEv2 makes new SAs inside old ones.
             None => return Ok(()),
         };
         let tracked = &mut self.negotiations[index];
+        tracked.sa = tracked.sa.or(seen.sa);
         if known.is_none() && message.exchange == exchange::AGGRESSIVE_MODE {
-            let text = format!("{} negotiates in aggressive mode with {}", packet.source, packet.destination);
-            findings.push(Code::AggressiveMode.finding([frame], text));
+            let text = format!("{} negotiates in aggressive mode with {}", source.ip(), sent.destination.ip());
+            findings.push(Code::AggressiveMode.finding([frame.number], text));
         }
         if tracked.responder == UNKNOWN && message.responder_cookie != UNKNOWN {
             tracked.responder = message.responder_cookie;
             tracked.account.cookies[1] = hex::encode(&message.responder_cookie);
         }
-        if message.exchange == exchange::QUICK_MODE {
-            let mode = tracked.quick_modes.entry(message.message_id).or_insert_with(|| QuickMode {
-                message_id: message.message_id,
-                initiator: packet.source,
-                frames: Vec::new(),
-                chosen: None,
-                pfs: Pfs::Unknown,
-                selectors: None,
-                spis: [None; 2],
-                keys_match: None,
-            });
-            mode.frames.push(frame);
-        }
-        for payload in payloads {
-            match payload.kind {
-                payload::VENDOR_ID | payload::VENDOR_ID_2 => {
-                    let name = vendor_name(payload.body);
-                    if !tracked.account.vendor_ids.contains(&name) {
-                        tracked.account.vendor_ids.push(name);
-                    }
-                }
-                payload::SECURITY_ASSOCIATION | payload::SECURITY_ASSOCIATION_2 if negotiates => {
-                    let terms = Terms::parse(&tracked.account, payload.body)?;
-                    // Only the first two messages have an SA payload, and only the first lacks this cookie.
-                    let answers = message.responder_cookie != UNKNOWN;
-                    if answers { tracked.answer(frame, terms, findings) } else { tracked.offer(&terms) }
-                }
-                _ => {}
-            }
+        tracked.note(&seen);
+        if negotiates {
+            tracked.phase_1(sent, &seen, self.facts.demanded.as_ref(), findings)?;
+        } else if message.exchange == exchange::QUICK_MODE {
+            let hash = tracked.account.chosen.as_ref().and_then(|chosen| chosen.hash);
+            tracked.quick_modes.see(sent, &seen, hash, self.facts, findings);
         }
         Ok(())
     }
@@ -111,33 +134,88 @@ impl Negotiations {
         self.by_initiator.get(&message.initiator_cookie)?.iter().copied().find(same)
     }
 
-    fn add(&mut self, packet: &ipv4::Packet<'_>, message: &Message<'_>) -> usize {
+    fn add(&mut self, sent: &Sent<'_>) -> usize {
+        let message = sent.message;
         let cookies = [message.initiator_cookie, message.responder_cookie].map(|cookie| hex::encode(&cookie));
         let account = Negotiation {
-            initiator: packet.source,
-            responder: packet.destination,
+            initiator: *sent.source.ip(),
+            responder: *sent.destination.ip(),
             cookies,
-            version: if message.is_ikev2() { Version::V2 } else { Version::V1 },
+            version: version(message),
             exchange: exchange::name(message.exchange),
             answer_frame: None,
             chosen: None,
             offered: 0,
             vendor_ids: Vec::new(),
-            secrecy: Secrecy::NotDecrypted { reason: "no key was given".to_owned() },
+            secrecy: Secrecy::Decrypted,
             identities: [None, None],
             quick_modes: Vec::new(),
             dpd: [0; 2],
             authenticated: 0,
         };
-        let responder = message.responder_cookie;
-        self.negotiations.push(Tracked { account, responder, offer_seen: false, quick_modes: BTreeMap::new() });
+        self.negotiations.push(Tracked {
+            account,
+            responder: message.responder_cookie,
+            sa: None,
+            offer_seen: false,
+            encrypted: false,
+            quick_modes: QuickModes::default(),
+        });
         let index = self.negotiations.len() - 1;
         self.by_initiator.entry(message.initiator_cookie).or_default().push(index);
         index
     }
 
-    pub(super) fn finish(self) -> Vec<Negotiation> {
-        self.negotiations.into_iter().map(Tracked::finish).collect()
+    /// The negotiations, the conversation, and the cipher keys of IKE SAs for who wants to read it elsewhere.
+    pub(super) fn finish(
+        mut self,
+        findings: &mut Vec<Finding>,
+    ) -> (Vec<Negotiation>, Vec<IkeMessage>, Vec<EncryptionKey>) {
+        let keys = self.negotiations.iter().filter_map(|tracked| self.sessions.encryption_key(tracked.sa?));
+        let keys = keys.collect();
+        let mut agreed = BTreeMap::new();
+        for tracked in &mut self.negotiations {
+            tracked.quick_modes.compare(tracked.sa, &mut self.sessions, self.facts, &mut agreed, findings);
+        }
+        let negotiations: Vec<_> = self.negotiations.into_iter().map(Tracked::finish).collect();
+        // Of what was not decrypted, nobody knows the SPIs.
+        let whole = |negotiation: &Negotiation| {
+            negotiation.version == Version::V1
+                && matches!(negotiation.secrecy, Secrecy::Decrypted | Secrecy::NothingEncrypted)
+        };
+        let read = negotiations.iter().any(|negotiation| negotiation.authenticated > 0);
+        if read && negotiations.iter().all(whole) {
+            for sa in self.facts.sas.iter().filter(|sa| !agreed.contains_key(&(sa.spi, sa.destination))) {
+                let text = format!("SPI {:#010x} to {} comes of no Quick Mode", sa.spi, sa.destination);
+                findings.push(Code::SaNotNegotiated.finding([], text));
+            }
+        }
+        (negotiations, self.conversation.finish(), keys)
+    }
+}
+
+fn version(message: &Message<'_>) -> Version {
+    if message.is_ikev2() { Version::V2 } else { Version::V1 }
+}
+
+fn line(sent: &Sent<'_>, seen: &Seen) -> IkeMessage {
+    let &Sent { frame, source, destination, message } = sent;
+    IkeMessage {
+        frame: frame.number,
+        time_ns: frame.time_ns,
+        source,
+        destination,
+        cookies: [message.initiator_cookie, message.responder_cookie].map(|cookie| hex::encode(&cookie)),
+        version: version(message),
+        exchange: exchange::name(message.exchange),
+        message_id: message.message_id,
+        length: message.length,
+        ordinal: seen.ordinal,
+        sealed: seen.sealed,
+        payloads: seen.payloads.iter().map(Body::shown).collect(),
+        retransmissions: 0,
+        repeats: 0,
+        last_frame: None,
     }
 }
 
@@ -149,24 +227,76 @@ struct Terms {
 }
 
 impl Terms {
-    fn parse(negotiation: &Negotiation, body: &[u8]) -> Result<Self, Defect> {
-        Ok(match negotiation.version {
-            Version::V1 => {
-                let sa = SecurityAssociation::parse(body)?;
-                Self { chosen: sa.transforms().map(|transform| transform.phase_1()).collect(), whole: true }
+    fn of(body: &Body) -> Result<Option<Self>, Defect> {
+        Ok(match body {
+            Body::SecurityAssociation(sa) => {
+                Some(Self { chosen: sa.transforms().map(|transform| transform.phase_1()).collect(), whole: true })
             }
-            Version::V2 => {
+            Body::Version2 { kind: payload::SECURITY_ASSOCIATION_2, body } => {
                 let proposals = ikev2::Proposal::all(body)?;
                 let whole = proposals.iter().all(ikev2::Proposal::is_a_choice);
-                Self { chosen: proposals.iter().map(ikev2::Proposal::chosen).collect(), whole }
+                Some(Self { chosen: proposals.iter().map(ikev2::Proposal::chosen).collect(), whole })
             }
+            _ => None,
         })
     }
 }
 
 impl Tracked {
-    fn finish(self) -> Negotiation {
-        Negotiation { quick_modes: self.quick_modes.into_values().collect(), ..self.account }
+    /// What any message may say.
+    fn note(&mut self, seen: &Seen) {
+        self.encrypted |= seen.sealed != Sealed::Clear;
+        self.account.authenticated += u64::from(seen.sealed == Sealed::Authenticated);
+        if let (Some(reason), Secrecy::Decrypted) = (&seen.closed, &self.account.secrecy) {
+            self.account.secrecy = Secrecy::NotDecrypted { reason: reason.clone() };
+        }
+        for body in &seen.payloads {
+            match body {
+                Body::VendorId(id) | Body::Version2 { kind: payload::VENDOR_ID_2, body: id } => {
+                    let name = vendor_name(id);
+                    if !self.account.vendor_ids.contains(&name) {
+                        self.account.vendor_ids.push(name);
+                    }
+                }
+                Body::Notification(notification) => match notification.kind {
+                    notification_kind::R_U_THERE => self.account.dpd[0] += 1,
+                    notification_kind::R_U_THERE_ACK => self.account.dpd[1] += 1,
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+    }
+
+    fn phase_1(
+        &mut self,
+        sent: &Sent<'_>,
+        seen: &Seen,
+        demanded: Option<&Demanded>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Defect> {
+        let end = usize::from(*sent.source.ip() != self.account.initiator);
+        for body in &seen.payloads {
+            if let Some(terms) = Terms::of(body)? {
+                // Only the first two messages have an SA payload, and only the first lacks this cookie.
+                match sent.message.responder_cookie {
+                    UNKNOWN => self.offer(&terms),
+                    _ => self.answer(sent.frame.number, terms, demanded, findings),
+                }
+            }
+            match body {
+                Body::Identification(id) => self.account.identities[end] = Some(id.to_string()),
+                Body::KeyExchange(public) => {
+                    let group = demanded.map(|demanded| demanded.ike.ike_group());
+                    if let Some(group) = group.filter(|group| group.public_len() != public.len()) {
+                        let text = format!("{} sends {} bytes, and {group} has others", sent.source.ip(), public.len());
+                        findings.push(Code::WrongGroup.finding([sent.frame.number], text));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn offer(&mut self, terms: &Terms) {
@@ -177,12 +307,13 @@ impl Tracked {
 
     /// The responder must choose exactly one transform (RFC 2408 section 4.2, RFC 2409 section 5), or one of each kind
     /// (RFC 7296 section 2.7).
-    fn answer(&mut self, frame: u64, terms: Terms, findings: &mut Vec<Finding>) {
+    fn answer(&mut self, frame: u64, terms: Terms, demanded: Option<&Demanded>, findings: &mut Vec<Finding>) {
         if self.account.answer_frame.is_some() {
             return;
         }
         self.account.answer_frame = Some(frame);
         if let ([only], true) = (&terms.chosen[..], terms.whole) {
+            findings.extend(demanded.and_then(|demanded| difference(only, demanded, frame)));
             self.account.chosen = Some(only.clone());
             return;
         }
@@ -194,4 +325,26 @@ impl Tracked {
         };
         findings.push(Code::AmbiguousAnswer.finding([frame], text));
     }
+
+    fn finish(self) -> Negotiation {
+        let mut account = Negotiation { quick_modes: self.quick_modes.finish(), ..self.account };
+        if !self.encrypted {
+            account.secrecy = Secrecy::NothingEncrypted;
+        }
+        account
+    }
+}
+
+/// What an answer has of its own. Lifetimes are left to the ends: the shorter one rules.
+fn difference(chosen: &ChosenTransform, demanded: &Demanded, frame: u64) -> Option<Finding> {
+    let Demanded { ike, .. } = demanded;
+    let group = ike.ike_group();
+    let observed = format!("{}, where {}-{} with {group} is demanded", chosen.text, ike.encryption, ike.hash);
+    if chosen.group != Some(group) {
+        return Some(Code::WrongGroup.finding([frame], observed));
+    }
+    // Version 2 tells authentication only where it is encrypted.
+    let authenticates = chosen.pre_shared_key || demanded.version == Version::V2;
+    let agrees = chosen.encryption == Some(ike.encryption) && chosen.hash == Some(ike.hash) && authenticates;
+    (!agrees).then(|| Code::WrongTransform.finding([frame], observed))
 }

@@ -3,8 +3,12 @@
 
 use policy::{Encryption, Group, Hash};
 
-use super::{Payloads, payload};
-use crate::{Error, Result, audit::ChosenTransform, error::array, error::part};
+use super::{Payloads, payload, vendor_name};
+use crate::{
+    Error, Result,
+    audit::{ChosenTransform, PayloadShown},
+    error::{array, part},
+};
 
 /// One proposal of an SA payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +162,62 @@ impl Transform {
             other => format!("transform {id} of kind {other}"),
         }
     }
+}
+
+/// A payload in words; those that are encrypted, or of no interest before they are, by their length.
+pub(super) fn shown(kind: u8, body: &[u8]) -> PayloadShown {
+    let details = match kind {
+        payload::SECURITY_ASSOCIATION_2 => match Proposal::all(body) {
+            Ok(proposals) => proposals.iter().map(|proposal| proposal.chosen().text).collect(),
+            Err(e) => vec![e.to_string()],
+        },
+        payload::KEY_EXCHANGE_2 => vec![match *body {
+            [g0, g1, ..] => {
+                let id = u16::from_be_bytes([g0, g1]);
+                let group = Group::ALL.into_iter().find(|group| group.id() == id);
+                group.map_or_else(|| format!("group {id}"), |group| group.to_string())
+            }
+            _ => "cut off".to_owned(),
+        }],
+        payload::NOTIFICATION_2 => vec![match *body {
+            [_, _, k0, k1, ..] => notification(u16::from_be_bytes([k0, k1])),
+            _ => "cut off".to_owned(),
+        }],
+        payload::VENDOR_ID_2 => vec![vendor_name(body)],
+        _ => {
+            let mut details = vec![format!("{} bytes", body.len())];
+            if payload::name(kind) == payload::UNNAMED {
+                details.insert(0, format!("type {kind}"));
+            }
+            details
+        }
+    };
+    PayloadShown { name: payload::name(kind).to_owned(), details }
+}
+
+/// Types of notifications that are in clear (RFC 7296 section 3.10.1, and the RFCs that registered the others).
+fn notification(kind: u16) -> String {
+    let name = match kind {
+        1 => "UNSUPPORTED_CRITICAL_PAYLOAD",
+        4 => "INVALID_IKE_SPI",
+        5 => "INVALID_MAJOR_VERSION",
+        7 => "INVALID_SYNTAX",
+        9 => "INVALID_MESSAGE_ID",
+        11 => "INVALID_SPI",
+        14 => "NO_PROPOSAL_CHOSEN",
+        17 => "INVALID_KE_PAYLOAD",
+        24 => "AUTHENTICATION_FAILED",
+        16388 => "NAT_DETECTION_SOURCE_IP",
+        16389 => "NAT_DETECTION_DESTINATION_IP",
+        16390 => "COOKIE",
+        16404 => "MULTIPLE_AUTH_SUPPORTED",
+        16406 => "REDIRECT_SUPPORTED",
+        16418 => "CHILDLESS_IKEV2_SUPPORTED",
+        16430 => "IKEV2_FRAGMENTATION_SUPPORTED",
+        16431 => "SIGNATURE_HASH_ALGORITHMS",
+        other => return format!("notification {other}"),
+    };
+    name.to_owned()
 }
 
 fn of_kind(expected: u8, found: Result<super::Payload<'_>>) -> Result<&[u8]> {

@@ -1,11 +1,20 @@
-//! Both versions of IKE as far as they are in clear: the header, which they share, and the payload chain (RFC 2408,
-//! RFC 7296 section 3).
+//! Both versions of IKE: the header, which they share, and the payload chain (RFC 2408, RFC 7296 section 3). Of version
+//! 1 also what is encrypted, where there are keys to it ([`Sessions`]); of version 2 what is in clear.
 
+mod body;
+mod identification;
 pub mod ikev2;
+mod keys;
+mod notification;
 mod offer;
+mod session;
 mod vendor;
 
+pub use body::Body;
+pub use identification::{Identification, kind as identity};
+pub use notification::{Delete, Notification, kind as notification_kind};
 pub use offer::{Attribute, Proposal, SecurityAssociation, Transform, Value, protocol};
+pub use session::{Seen, Sessions};
 pub use vendor::vendor_name;
 
 use crate::{
@@ -26,6 +35,7 @@ pub mod exchange {
     /// IKEv2 numbers from here on (RFC 7296 section 3.1).
     pub const IKE_SA_INIT: u8 = 34;
     pub const IKE_AUTH: u8 = 35;
+    pub const INFORMATIONAL_2: u8 = 37;
 
     /// The exchange in words.
     pub fn name(number: u8) -> String {
@@ -41,7 +51,7 @@ pub mod exchange {
             IKE_SA_INIT => "IKE_SA_INIT",
             IKE_AUTH => "IKE_AUTH",
             36 => "CREATE_CHILD_SA",
-            37 => "INFORMATIONAL",
+            INFORMATIONAL_2 => "INFORMATIONAL",
             other => return format!("exchange type {other}"),
         };
         name.to_owned()
@@ -64,8 +74,50 @@ pub mod payload {
     pub const VENDOR_ID: u8 = 13;
     pub const NAT_D: u8 = 20;
     pub const NAT_OA: u8 = 21;
+    /// The numbers of RFC 3947's drafts.
+    pub const NAT_D_DRAFT: u8 = 130;
+    pub const NAT_OA_DRAFT: u8 = 131;
+    /// Cisco's fragmentation of messages, which strongSwan and libreswan know too.
+    pub const FRAGMENT: u8 = 132;
     pub const SECURITY_ASSOCIATION_2: u8 = 33;
+    pub const KEY_EXCHANGE_2: u8 = 34;
+    pub const NOTIFICATION_2: u8 = 41;
     pub const VENDOR_ID_2: u8 = 43;
+
+    pub(super) const UNNAMED: &str = "payload";
+
+    /// The short name of a payload of either version, as RFC 2408, RFC 7296 and Wireshark have it.
+    pub(super) fn name(kind: u8) -> &'static str {
+        match kind {
+            SECURITY_ASSOCIATION | SECURITY_ASSOCIATION_2 => "SA",
+            PROPOSAL => "P",
+            TRANSFORM => "T",
+            KEY_EXCHANGE | KEY_EXCHANGE_2 => "KE",
+            IDENTIFICATION => "ID",
+            6 | 37 => "CERT",
+            7 | 38 => "CR",
+            HASH => "HASH",
+            9 => "SIG",
+            NONCE | 40 => "NONCE",
+            NOTIFICATION | NOTIFICATION_2 => "N",
+            DELETE | 42 => "D",
+            VENDOR_ID | VENDOR_ID_2 => "VID",
+            14 => "ATTR",
+            NAT_D | NAT_D_DRAFT => "NAT-D",
+            NAT_OA | NAT_OA_DRAFT => "NAT-OA",
+            FRAGMENT => "FRAG",
+            35 => "IDi",
+            36 => "IDr",
+            39 => "AUTH",
+            44 => "TSi",
+            45 => "TSr",
+            46 => "SK",
+            47 => "CP",
+            48 => "EAP",
+            53 => "SKF",
+            _ => UNNAMED,
+        }
+    }
 }
 
 const WHAT: &str = "an ISAKMP message";
@@ -82,7 +134,11 @@ pub struct Message<'a> {
     pub major_version: u8,
     pub exchange: u8,
     pub encrypted: bool,
+    /// Of version 2: it answers a request (RFC 7296 section 3.1).
+    pub response: bool,
     pub message_id: u32,
+    /// As the header says, which comes with it.
+    pub length: u32,
     /// The payload chain, encrypted or not.
     pub body: &'a [u8],
 }
@@ -105,6 +161,8 @@ impl<'a> Message<'a> {
             major_version: header[17] >> 4,
             exchange: header[18],
             encrypted: header[19] & 1 != 0,
+            response: header[19] & 0x20 != 0,
+            length,
             message_id: u32::from_be_bytes(array(WHAT, &header, 20)?),
             body: part(WHAT, bytes, HEADER..end)?,
         })
@@ -120,7 +178,7 @@ impl<'a> Message<'a> {
             true => self.exchange == exchange::IKE_SA_INIT,
             false => !self.encrypted,
         };
-        Payloads { next: if clear { self.first_payload } else { payload::NONE }, rest: self.body }
+        Payloads::new(if clear { self.first_payload } else { payload::NONE }, self.body)
     }
 }
 
@@ -138,6 +196,16 @@ pub struct Payloads<'a> {
 }
 
 impl<'a> Payloads<'a> {
+    /// The payloads of a chain that begins with one of this type.
+    pub fn new(first: u8, chain: &'a [u8]) -> Self {
+        Self { next: first, rest: chain }
+    }
+
+    /// What is behind the last payload that was taken.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     fn step(&mut self) -> Result<Payload<'a>> {
         let what = "an ISAKMP payload";
         let kind = std::mem::replace(&mut self.next, payload::NONE);

@@ -4,7 +4,13 @@
 use policy::{Encryption, Group, Hash};
 
 use super::{Payloads, payload};
-use crate::{Error, Result, audit::ChosenTransform, error::array, error::part, hex};
+use crate::{
+    Error, Result,
+    audit::{ChosenChild, ChosenTransform},
+    error::array,
+    error::part,
+    hex,
+};
 
 pub mod protocol {
     //! Protocols of a proposal (RFC 2407 section 4.4.1).
@@ -78,13 +84,38 @@ impl SecurityAssociation {
         })
     }
 
+    pub(super) fn emit(&self) -> Vec<u8> {
+        let mut body = [self.doi.to_be_bytes(), self.situation.to_be_bytes()].concat();
+        let proposals: Vec<_> = self.proposals.iter().map(Proposal::emit).collect();
+        chain(&mut body, payload::PROPOSAL, &proposals);
+        body
+    }
+
     /// All transforms, of whatever proposal.
     pub fn transforms(&self) -> impl Iterator<Item = &Transform> {
         self.proposals.iter().flat_map(|proposal| &proposal.transforms)
     }
 }
 
+/// Payloads of one type behind each other, the last of which says that none follows.
+fn chain(out: &mut Vec<u8>, kind: u8, bodies: &[Vec<u8>]) {
+    for (i, body) in bodies.iter().enumerate() {
+        let next = if i + 1 < bodies.len() { kind } else { payload::NONE };
+        out.extend([next, 0]);
+        out.extend((body.len() as u16 + 4).to_be_bytes());
+        out.extend(body);
+    }
+}
+
 impl Proposal {
+    fn emit(&self) -> Vec<u8> {
+        let mut body = vec![self.number, self.protocol, self.spi.len() as u8, self.transforms.len() as u8];
+        body.extend(&self.spi);
+        let transforms: Vec<_> = self.transforms.iter().map(Transform::emit).collect();
+        chain(&mut body, payload::TRANSFORM, &transforms);
+        body
+    }
+
     fn parse(body: &[u8]) -> Result<Self> {
         let what = "an ISAKMP proposal";
         let [number, protocol, spi_len, count] = array(what, body, 0)?;
@@ -123,6 +154,24 @@ impl Transform {
         Ok(Self { number, id, attributes })
     }
 
+    fn emit(&self) -> Vec<u8> {
+        let mut body = vec![self.number, self.id, 0, 0];
+        for Attribute { kind, value } in &self.attributes {
+            match value {
+                Value::Short(value) => {
+                    body.extend((kind | 0x8000).to_be_bytes());
+                    body.extend(value.to_be_bytes());
+                }
+                Value::Long(value) => {
+                    body.extend(kind.to_be_bytes());
+                    body.extend((value.len() as u16).to_be_bytes());
+                    body.extend(value);
+                }
+            }
+        }
+        body
+    }
+
     fn number(&self, kind: u16) -> Option<u64> {
         self.attributes.iter().find(|attribute| attribute.kind == kind)?.value.number()
     }
@@ -159,6 +208,44 @@ impl Transform {
             pre_shared_key: self.number(3) == Some(1),
             lifetime_seconds: seconds.and_then(|pair| pair[1].value.number()),
             text: self.attributes.iter().map(phase_1_text).collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    /// The phase 2 meaning of an ESP transform (RFC 2407 sections 4.4.4 and 4.5, RFC 3602 section 5.3).
+    pub fn phase_2(&self) -> ChosenChild {
+        let encryption = match (self.id, self.number(6)) {
+            (3, _) => Some(Encryption::TripleDes),
+            (12, None | Some(128)) => Some(Encryption::Aes128),
+            (12, Some(192)) => Some(Encryption::Aes192),
+            (12, Some(256)) => Some(Encryption::Aes256),
+            _ => None,
+        };
+        let integrity = match self.number(5) {
+            Some(1) => Some(Hash::Md5),
+            Some(2) => Some(Hash::Sha1),
+            Some(5) => Some(Hash::Sha256),
+            Some(6) => Some(Hash::Sha384),
+            Some(7) => Some(Hash::Sha512),
+            _ => None,
+        };
+        // A duration is in the unit of the life type before it.
+        let duration = |unit| {
+            let of_unit =
+                |pair: &&[Attribute]| pair[0].kind == 1 && pair[0].value.number() == Some(unit) && pair[1].kind == 2;
+            self.attributes.windows(2).find(of_unit).and_then(|pair| pair[1].value.number())
+        };
+        let cipher = match self.id {
+            3 => "3DES-CBC".to_owned(),
+            12 => "AES-CBC".to_owned(),
+            other => format!("cipher {other}"),
+        };
+        ChosenChild {
+            encryption,
+            integrity,
+            group: self.number(3).and_then(|id| Group::ALL.into_iter().find(|group| u64::from(group.id()) == id)),
+            lifetime_seconds: duration(1),
+            lifetime_kilobytes: duration(2),
+            text: format!("{cipher}, {}", self.phase_2_text()),
         }
     }
 
