@@ -18,7 +18,7 @@ use std::{
     collections::BTreeMap,
     net::Ipv4Addr,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use cloud::router::RouterError;
@@ -35,7 +35,7 @@ pub use router::Deployment;
 use crate::{
     Error, Result,
     capture::Capture,
-    gateway::Tunnel,
+    gateway::{self, Tunnel},
     link::{self, End},
     machine::{FileTree, Machine},
     nft,
@@ -86,6 +86,7 @@ pub struct Lab {
     /// Held while a customer is made ready: routers may call for the same one.
     meeting: AsyncMutex<()>,
     sa_logs: AsyncMutex<Vec<SaLog>>,
+    gateways: Mutex<Vec<(Daemon, Weak<Machine>)>>,
     hardware: Mutex<u16>,
     /// What went wrong while the cloud was served: the cloud only tells that something did.
     failures: Mutex<Vec<String>>,
@@ -107,6 +108,7 @@ impl Lab {
             customers: Mutex::default(),
             meeting: AsyncMutex::default(),
             sa_logs: AsyncMutex::default(),
+            gateways: Mutex::default(),
             hardware: Mutex::new(0),
             failures: Mutex::default(),
             internet,
@@ -200,6 +202,18 @@ impl Lab {
         Ok(all)
     }
 
+    /// What the key exchanges of all gateways came to, as far as their daemons tell.
+    pub async fn shared_secrets(&self) -> Result<Vec<Vec<u8>>> {
+        let gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all = Vec::new();
+        for (daemon, machine) in gateways {
+            if let Some(machine) = machine.upgrade() {
+                all.extend(gateway::shared_secrets(daemon, &machine).await?);
+            }
+        }
+        Ok(all)
+    }
+
     /// The SAs that one machine has held, with counters as of now.
     async fn lives_on(&self, machine: &str) -> Result<Vec<SaLife>> {
         for log in &*self.sa_logs.lock().await {
@@ -225,7 +239,7 @@ impl Lab {
     }
 
     /// A gateway's machine: its daemon's file tree, its link to the internet, its SAs watched.
-    async fn gateway(&self, name: &str, daemon: Daemon, interface: &str, address: Ipv4Addr) -> Result<Machine> {
+    async fn gateway(&self, name: &str, daemon: Daemon, interface: &str, address: Ipv4Addr) -> Result<Arc<Machine>> {
         let tree = self.plan.trees.iter().find(|(known, _)| *known == daemon);
         let (_, root) = tree.ok_or_else(|| Error::Address(format!("no image of {daemon} is at hand")))?;
         let logs = self.plan.folder.join("logs").join(name);
@@ -242,6 +256,11 @@ impl Lab {
         self.watch(&format!("internet {interface}"), Side::Internet, &self.internet, interface).await?;
         let log = SaLog::start(&machine).await?;
         self.sa_logs.lock().await.push(log);
+        let machine = Arc::new(machine);
+        let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of a laboratory that stands, many have come and gone.
+        gateways.retain(|(_, machine)| machine.strong_count() > 0);
+        gateways.push((daemon, Arc::downgrade(&machine)));
         Ok(machine)
     }
 

@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use policy::{Daemon, IkeVersion, Version};
 use tokio::sync::Mutex;
 
-use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, START, Status, Tunnel, kernel_status};
+use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, START, Status, Tunnel, kernel_status, secrets};
 use crate::{
     Error, Result,
     machine::{Machine, Process},
@@ -20,6 +20,8 @@ const CONFIGURATION: &str = "/run/ipsec/ipsec.conf";
 const SECRETS: &str = "/run/ipsec/ipsec.secrets";
 const SOCKET: &str = "/run/pluto/pluto.ctl";
 const LOG: &str = "pluto.log";
+/// Writes down what key exchanges come to (images/libreswan).
+const WITNESS: &str = "/usr/lib/tunnelproof/witness.so";
 
 /// libreswan 5 answers IKEv1 only when told so.
 const SETUP: &str = "config setup\n    ikev1-policy=accept\n";
@@ -41,6 +43,8 @@ impl Libreswan {
         machine.make_folder("/run/pluto").await?;
         let mut command = program("pluto");
         command
+            .env("LD_PRELOAD", WITNESS)
+            .env("SHARED_SECRETS", secrets::FILE)
             .args(["--nofork", "--config", CONFIGURATION, "--secretsfile", SECRETS])
             .args(["--nssdir", "/var/lib/ipsec/nss", "--ipsecdir", "/etc/ipsec.d", "--rundir", "/run/pluto"])
             .args(["--logfile", "/var/log/pluto.log"]);

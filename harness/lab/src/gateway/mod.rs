@@ -4,6 +4,7 @@
 //! is never asked of the daemon: the kernel's SAs and policies tell it.
 
 mod libreswan;
+mod secrets;
 mod strongswan;
 
 use std::{fmt, net::Ipv4Addr, sync::Arc, time::Duration};
@@ -12,6 +13,7 @@ use futures_util::future::BoxFuture;
 use ipnet::Ipv4Net;
 use policy::{Daemon, IkeVersion, Policy, PreSharedKey};
 
+pub(crate) use self::secrets::shared_secrets;
 use crate::{Result, machine::Machine, xfrm};
 
 /// The daemons rekey this long before the end of a lifetime, and at random up to as much earlier, in seconds:

@@ -32,6 +32,13 @@ charon {
             flush_line = yes
             default = 1
         }
+        secrets {
+            path = /run/shared-secrets
+            flush_line = yes
+            default = -1
+            ike = 4
+            chd = 4
+        }
     }
     syslog {
         daemon { default = -1 }

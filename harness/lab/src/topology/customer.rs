@@ -24,7 +24,7 @@ pub struct Customer {
 impl Customer {
     pub(super) async fn build(lab: &Lab, plan: CustomerPlan, address: Ipv4Addr) -> Result<Self> {
         let name = format!("gateway-{}", plan.name);
-        let machine = Arc::new(lab.gateway(&name, plan.daemon, &format!("c-{}", plan.name), address).await?);
+        let machine = lab.gateway(&name, plan.daemon, &format!("c-{}", plan.name), address).await?;
         for (number, &subnet) in plan.subnets.iter().enumerate() {
             let inside = Ipv4Addr::from_bits(subnet.network().to_bits() + 1);
             let (station, interface) = (format!("{}.{number}", plan.name), format!("lan{number}"));

@@ -68,7 +68,7 @@ impl VirtualRouter {
         })?;
         let name = format!("router-{}", plan.vpc);
         let interface = format!("r-{}", plan.vpc);
-        let machine = Arc::new(lab.gateway(&name, daemon, &interface, plan.public_address).await?);
+        let machine = lab.gateway(&name, daemon, &interface, plan.public_address).await?;
         translate(&machine, &[plan.cidr], &[]).await?;
         let gateway = gateway::start(daemon, Arc::clone(&machine)).await?;
         Ok(Self {

@@ -6,8 +6,9 @@ use lab::{
     gateway::Tunnel,
     topology::{CustomerPlan, Deployment, Lab, Plan},
 };
+use policy::Prediction;
 use scenario::{Cell, Party, Step};
-use wire::audit::{Expected, Facts, IkeKeys};
+use wire::audit::{Demanded, Expected, Facts, IkeKeys, SaKeys};
 
 use super::{
     Drive, Failure, FarSide, Notebook, Tell,
@@ -16,6 +17,7 @@ use super::{
     traffic::Traffic,
 };
 use crate::{
+    judge::predict,
     message::Job,
     observation::{LOGS, Observation},
     record::SaSummary,
@@ -47,6 +49,7 @@ async fn cell(job: &Job, tell: Tell<'_>, notebook: &Notebook, facts: &mut Facts)
     lab.finish_capture().await?;
     *facts = drive.facts();
     note_sas(&lab, notebook, facts).await?;
+    facts.ike.shared_secrets = lab.shared_secrets().await?.iter().map(|secret| hexadecimal(secret)).collect();
     let undone = match drive.api.usage(&drive.far).await {
         Ok(()) => drive.undo().await,
         Err(e) => drive.undo().await.and(Err(e)),
@@ -81,10 +84,14 @@ async fn note_sas(lab: &Lab, notebook: &Notebook, facts: &mut Facts) -> Result<(
     for seen in lab.sas().await? {
         for life in seen.lives {
             let sa = &life.sa;
-            // Both kernels hold the same SA.
-            let keys = sa.keys();
-            if !facts.sas.contains(&keys) {
-                facts.sas.push(keys);
+            let keys = SaKeys { added_ns: Some(life.added_ns), deleted_ns: life.deleted_ns, ..sa.keys() };
+            // Both kernels hold the same SA: it lives from the first that has it to the last.
+            match facts.sas.iter_mut().find(|known| is_same(known, &keys)) {
+                Some(known) => {
+                    known.added_ns = known.added_ns.min(keys.added_ns);
+                    known.deleted_ns = known.deleted_ns.zip(keys.deleted_ns).map(|(one, other)| one.max(other));
+                }
+                None => facts.sas.push(keys),
             }
             let summary = SaSummary {
                 machine: life.machine,
@@ -105,6 +112,11 @@ async fn note_sas(lab: &Lab, notebook: &Notebook, facts: &mut Facts) -> Result<(
         });
     }
     Ok(())
+}
+
+fn is_same(one: &SaKeys, other: &SaKeys) -> bool {
+    (one.spi, one.destination) == (other.spi, other.destination)
+        && (&one.encryption_key, &one.integrity_key) == (&other.encryption_key, &other.integrity_key)
 }
 
 /// Customers with daemons of their own, and packets.
@@ -164,10 +176,31 @@ impl Drive<'_, Laboratory> {
             gateways: gateways.into_iter().collect(),
             sas: Vec::new(),
             probes: self.far.traffic.sent().to_vec(),
-            ike: IkeKeys::default(),
-            demanded: None,
+            ike: IkeKeys {
+                pre_shared_keys: self.cell.customers.values().map(|c| hexadecimal(c.psk.expose().as_bytes())).collect(),
+                ..IkeKeys::default()
+            },
+            demanded: demanded(self.cell),
         }
     }
+}
+
+/// What the gateways are to agree on, if they are to agree.
+fn demanded(cell: &Cell) -> Option<Demanded> {
+    match predict(cell) {
+        Prediction::Established { ike, esp } => Some(Demanded {
+            version: cell.ike().initiates(),
+            ike,
+            ike_lifetime: cell.policy.ike_lifetime,
+            esp,
+            esp_lifetime: cell.policy.esp_lifetime,
+        }),
+        Prediction::Fails { .. } => None,
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The logs that the daemons left, by their names within the cell's folder.
