@@ -170,7 +170,7 @@ impl Sessions {
                 sa.count += 1;
                 sa.in_phase_1(index, source, message, &mut self.ring)
             }
-            exchange::QUICK_MODE => sa.in_quick_mode(index, source, message, &mut self.ring),
+            exchange::QUICK_MODE => sa.in_quick_mode(index, message, &mut self.ring),
             _ => sa.in_phase_2(index, message, &mut self.ring),
         }
     }
@@ -239,7 +239,8 @@ impl Sessions {
             suite: None,
             lock: Lock::Untried,
             vector: Vec::new(),
-            count: 0,
+            // The offer that both answer was the first message.
+            count: u32::from(first.is_some()),
             seen: HashSet::new(),
             quick_modes: HashMap::new(),
         };
@@ -285,47 +286,50 @@ impl Sa {
             Err(reason) => return Ok(closed(Some(index), ordinal, reason)),
         };
         let authentic = self.authenticates(self.end(source), &opened);
-        self.vector = last_block(message, self.suite);
+        if authentic != Some(false) {
+            self.vector = last_block(message, self.suite);
+        }
         opened.seen(index, ordinal, authentic)
     }
 
-    fn in_quick_mode(
-        &mut self,
-        index: usize,
-        source: Ipv4Addr,
-        message: &Message<'_>,
-        ring: &mut Ring,
-    ) -> Result<Seen> {
+    fn in_quick_mode(&mut self, index: usize, message: &Message<'_>, ring: &mut Ring) -> Result<Seen> {
         self.try_given_key(ring);
         let first = self.suite.map(|suite| self.vector_of(suite, message.message_id));
         let mode = self.quick_modes.entry(message.message_id).or_default();
-        mode.count += 1;
-        if mode.count == 1 {
+        if mode.count == 0 {
             mode.vector = first.unwrap_or_default();
         }
-        let (ordinal, vector) = (mode.count, mode.vector.clone());
+        let (ordinal, vector) = (mode.count + 1, mode.vector.clone());
+        let [initiator, responder] = mode.nonces.clone();
         let opened = match self.open(&vector, message) {
             Ok(opened) => opened,
-            Err(reason) => return Ok(closed(Some(index), ordinal, reason)),
-        };
-        let mode = self.quick_modes.entry(message.message_id).or_default();
-        mode.vector = last_block(message, self.suite);
-        for (kind, body) in &opened.payloads {
-            match *kind {
-                payload::NONCE => mode.nonces[usize::from(ordinal > 1)].clone_from(body),
-                payload::KEY_EXCHANGE => mode.key_exchange = true,
-                _ => {}
+            Err(reason) => {
+                if matches!(self.lock, Lock::Closed(_) | Lock::Untried) {
+                    self.quick_modes.entry(message.message_id).or_default().count += 1;
+                }
+                return Ok(closed(Some(index), ordinal, reason));
             }
-        }
-        let [initiator, responder] = mode.nonces.clone();
+        };
         let id = &message.message_id.to_be_bytes()[..];
-        let _ = source;
         // The third says nothing but that it is there.
         let authentic = self.is_hash(&opened, |rest| match ordinal {
             1 | 4.. => vec![id, rest],
             2 => vec![id, &initiator, rest],
             _ => vec![&[0], id, &initiator, &responder],
         });
+        // What its receiver drops moves nothing: the exchange goes on from the message before.
+        if authentic != Some(false) {
+            let last = last_block(message, self.suite);
+            let mode = self.quick_modes.entry(message.message_id).or_default();
+            (mode.count, mode.vector) = (ordinal, last);
+            for (kind, body) in &opened.payloads {
+                match *kind {
+                    payload::NONCE => mode.nonces[usize::from(ordinal > 1)].clone_from(body),
+                    payload::KEY_EXCHANGE => mode.key_exchange = true,
+                    _ => {}
+                }
+            }
+        }
         opened.seen(index, ordinal, authentic)
     }
 

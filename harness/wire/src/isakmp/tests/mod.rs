@@ -1,6 +1,9 @@
 //! Messages as daemons send them, made by hand, and arbitrary ones.
 #![allow(clippy::unwrap_used)]
 
+mod bodies;
+mod session;
+
 use policy::{Encryption, Group, Hash};
 use proptest::{collection::vec, prelude::*};
 
