@@ -138,9 +138,9 @@ impl Hand<'_> {
     fn judge(&self, cell: &Cell, folder: &Path, record: &mut CellRecord) -> Result<()> {
         let (observation, facts) = Observation::read(folder)?;
         let path = folder.join(observation::CAPTURE);
-        let bytes = fs::read(&path).map_err(Error::file(&path))?;
-        let account = match pcapng::read(&bytes) {
-            Ok(capture) => audit::audit(&capture, &facts),
+        let file = fs::File::open(&path).map_err(Error::file(&path))?;
+        let account = match pcapng::Reader::new(file).and_then(|reader| audit::audit_reader(reader, &facts)) {
+            Ok(account) => account,
             // A laboratory that broke may have left half a capture, or none.
             Err(_) if observation.broken.is_some() => audit::Account::default(),
             Err(e) => return Err(Error::file(&path)(std::io::Error::other(e))),

@@ -6,16 +6,24 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Error {
-    #[error("not a pcapng file: convert a capture of another format with `editcap -F pcapng`")]
-    NotPcapng,
-    #[error("the pcapng file breaks off at byte {offset}: the capture was not closed; capture again")]
-    CutOff { offset: usize },
-    #[error("the pcapng file has a broken block at byte {offset}: it was damaged after it was written; capture again")]
-    Block { offset: usize },
-    #[error("frame {number} belongs to interface {interface}, which the pcapng file does not describe before it")]
+    #[error("not a capture: neither pcapng nor pcap begins like this; convert another format with `editcap -F pcapng`")]
+    NotACapture,
+    #[error("the capture cannot be read on from byte {offset}: {reason}")]
+    Read { offset: u64, reason: String },
+    #[error("the capture breaks off at byte {offset}: it was not closed; capture again")]
+    CutOff { offset: u64 },
+    #[error("the capture has a broken block at byte {offset}: it was damaged after it was written; capture again")]
+    Block { offset: u64 },
+    #[error("the block at byte {offset} of the capture claims {length} bytes, which no frame has: it was damaged")]
+    BlockLength { offset: u64, length: u32 },
+    #[error("the capture describes more than {most} interfaces at byte {offset}: split it, or capture on fewer")]
+    Interfaces { offset: u64, most: usize },
+    #[error("frame {number} belongs to interface {interface}, which the capture does not describe before it")]
     Interface { number: u64, interface: u32 },
-    #[error("capture point `{point}` has link type {linktype}: capture on Ethernet interfaces")]
-    LinkType { point: String, linktype: i32 },
+    #[error(
+        "capture point `{point}` has link type {linktype}: capture on Ethernet, Linux cooked, loopback or raw IP interfaces"
+    )]
+    LinkType { point: String, linktype: u16 },
     #[error("capture point `{point}` counts time in units of if_tsresol {resolution:#04x}, which 64 bits cannot hold")]
     Resolution { point: String, resolution: u8 },
     #[error("{what} needs {needs} bytes where {has} are left")]

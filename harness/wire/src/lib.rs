@@ -2,7 +2,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`pcapng`] | captures: a streaming writer, and a reader of ours and of foreign ones |
+//! | [`pcapng`] | captures: a streaming writer, and a streaming reader of ours and of foreign ones, pcap too |
+//! | [`link`] | what frames begin with: Ethernet with its tags, Linux cooked, loopback, raw IP |
 //! | [`ethernet`], [`arp`], [`ipv4`], [`ipv6`], [`udp`], [`icmp`] | views of packets: checked once, then read in place |
 //! | [`esp`] | ESP, also inside UDP; opening and sealing with the keys of a kernel's SA |
 //! | [`isakmp`] | both versions of IKE as far as they are in clear: header, payloads, offers and answers, vendor IDs |
@@ -36,6 +37,7 @@ pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod isakmp;
+pub mod link;
 pub mod marker;
 pub mod pcapng;
 pub mod probe;

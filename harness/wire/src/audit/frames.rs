@@ -1,14 +1,18 @@
 //! One class for every frame: the walk down its headers, by what its capture point allows.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     net::{Ipv4Addr, SocketAddrV4},
+    num::NonZero,
+    panic::resume_unwind,
+    thread,
 };
 
 use ipnet::Ipv4Net;
 
 use super::{
     Account, Code, Facts, Finding, PointAccount, Side,
+    keyring::Attempts,
     negotiations::{Negotiations, Sent},
     probes::Probes,
     tunnels::Tunnels,
@@ -19,8 +23,7 @@ use crate::{
     ethernet,
     icmp::Message,
     ipv4::{self, protocol},
-    ipv6, isakmp, marker,
-    pcapng::{self, Capture},
+    ipv6, isakmp, marker, pcapng,
     probe::Probe,
     udp::Datagram,
 };
@@ -53,7 +56,7 @@ impl From<Error> for Defect {
 /// What went past a point of the internet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InternetPoint {
-    /// Between which addresses ISAKMP and ESP went past, the lower one first.
+    /// Between which addresses of SAs ISAKMP and ESP went past, the lower one first.
     pairs: HashSet<[Ipv4Addr; 2]>,
 }
 
@@ -63,55 +66,146 @@ impl InternetPoint {
     }
 }
 
-fn pair(source: Ipv4Addr, destination: Ipv4Addr) -> [Ipv4Addr; 2] {
+pub(super) fn pair(source: Ipv4Addr, destination: Ipv4Addr) -> [Ipv4Addr; 2] {
     [source.min(destination), source.max(destination)]
 }
 
-pub(super) struct Auditor<'a> {
+/// Sees the frames of a capture one after another, in the order of the file.
+pub struct Auditor<'a> {
     facts: &'a Facts,
+    frames: u64,
     points: Vec<PointAccount>,
+    /// What becomes the points' classes.
+    classes: Vec<BTreeMap<Class, u64>>,
     internet: Vec<InternetPoint>,
     tunnels: Tunnels,
     probes: Probes,
     negotiations: Negotiations<'a>,
     findings: Vec<Finding>,
+    /// Findings of each code, with those that were not kept.
+    found: BTreeMap<String, u64>,
+    /// Of the frames before, whose memory is used again.
+    attempts: Vec<Attempts>,
 }
 
+/// What became of the ESP packet of a frame.
+#[derive(Clone, Copy)]
+struct Tried<'a> {
+    attempts: &'a Attempts,
+    index: usize,
+}
+
+/// Frames for which a thread is worth its while.
+const MIN_SHARE: usize = 64;
+
+/// Findings that are kept of each code: a capture that is nothing else must not fill the memory.
+const KEPT: u64 = 10_000;
+
 impl<'a> Auditor<'a> {
-    pub(super) fn new(capture: &Capture, facts: &'a Facts) -> Self {
-        let point = |point: &pcapng::Point| PointAccount {
-            name: point.name.clone(),
-            side: point.side.unwrap_or(Side::Internet),
-            classes: Default::default(),
-        };
-        let points: Vec<_> = capture.points.iter().map(point).collect();
+    pub fn new(facts: &'a Facts) -> Self {
         let mut findings = Vec::new();
         Self {
             facts,
-            internet: vec![InternetPoint::default(); points.len()],
+            frames: 0,
+            points: Vec::new(),
+            classes: Vec::new(),
+            internet: Vec::new(),
             tunnels: Tunnels::new(&facts.sas, &mut findings),
-            probes: Probes::new(facts, points.len()),
+            probes: Probes::new(facts),
             negotiations: Negotiations::new(facts, &mut findings),
-            points,
             findings,
+            found: BTreeMap::new(),
+            attempts: Vec::new(),
         }
     }
 
-    pub(super) fn see(&mut self, frame: &pcapng::Frame) {
-        let class = self.classify(frame).unwrap_or_else(|defect| {
+    /// Adds those of all points of a capture that are new, before the first frame of them. One whose side is not known
+    /// counts as the internet, where the least is allowed.
+    pub fn add_points(&mut self, points: &[pcapng::Point]) {
+        for point in points.iter().skip(self.points.len()) {
+            let side = point.side.unwrap_or(Side::Internet);
+            self.points.push(PointAccount { name: point.name.clone(), side, classes: BTreeMap::new() });
+            self.classes.push(BTreeMap::new());
+            self.internet.push(InternetPoint::default());
+        }
+    }
+
+    /// The next frames of the capture. Their ESP is opened by as many threads as the machine runs at once, and then
+    /// each is accounted for in the order of the file, so that the account does not depend on how many there were.
+    pub fn see(&mut self, frames: &[pcapng::Frame]) {
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        self.see_with(frames, threads);
+    }
+
+    pub(super) fn see_with(&mut self, frames: &[pcapng::Frame], threads: usize) {
+        let share = frames.len().div_ceil(threads).max(MIN_SHARE);
+        let keyring = self.tunnels.keyring();
+        let points = &self.points;
+        let looks = |frame: &pcapng::Frame| {
+            points.get(frame.point).is_some_and(|point| point.side == Side::Internet) && frame.is_whole()
+        };
+        let mut memory = std::mem::take(&mut self.attempts).into_iter();
+        let mut open = |frames| {
+            let memory = memory.next().unwrap_or_default();
+            move || keyring.open(frames, looks, memory)
+        };
+        let mut shares = frames.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        let attempts: Vec<Attempts> = thread::scope(|scope| {
+            let open_first = open(first);
+            let others: Vec<_> = shares.map(|share| scope.spawn(open(share))).collect();
+            let first = open_first();
+            let others = others.into_iter().map(|opened| opened.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            std::iter::once(first).chain(others).collect()
+        });
+        for (frames, attempts) in frames.chunks(share).zip(&attempts) {
+            for (index, frame) in frames.iter().enumerate() {
+                self.account_for(frame, Tried { attempts, index });
+            }
+        }
+        self.attempts = attempts;
+    }
+
+    fn account_for(&mut self, frame: &pcapng::Frame, tried: Tried<'_>) {
+        self.frames += 1;
+        let before = self.findings.len();
+        let class = self.classify(frame, tried).unwrap_or_else(|defect| {
             self.findings.push(defect.code.finding([frame.number], defect.text));
             defect.class
         });
-        if let Some(point) = self.points.get_mut(frame.point) {
-            *point.classes.entry(class.to_owned()).or_default() += 1;
+        if self.findings.len() > before {
+            self.keep_first(before);
+        }
+        if let Some(classes) = self.classes.get_mut(frame.point) {
+            *classes.entry(class).or_default() += 1;
         }
     }
 
-    pub(super) fn finish(mut self, frames: u64) -> Account {
+    /// Counts the findings from `begin` on, and forgets those of which there are enough.
+    fn keep_first(&mut self, begin: usize) {
+        let latest = self.findings.split_off(begin);
+        self.findings.extend(latest.into_iter().filter(|finding| {
+            let count = self.found.entry(finding.code.clone()).or_default();
+            *count += 1;
+            *count <= KEPT
+        }));
+    }
+
+    pub fn finish(mut self) -> Account {
         let flows = self.probes.finish(&self.points, &self.internet, &self.tunnels, self.facts, &mut self.findings);
         let (negotiations, messages, _) = self.negotiations.finish(&mut self.findings);
+        for (code, &count) in self.found.iter().filter(|(_, count)| **count > KEPT) {
+            let first = self.findings.iter().find(|finding| finding.code == *code).cloned();
+            let observed = format!("{} more frames show this than are listed", count - KEPT);
+            self.findings.extend(first.map(|first| Finding { frames: Vec::new(), observed, ..first }));
+        }
+        let named =
+            |classes: BTreeMap<Class, u64>| classes.into_iter().map(|(class, n)| (class.to_owned(), n)).collect();
+        for (point, classes) in self.points.iter_mut().zip(self.classes) {
+            point.classes = named(classes);
+        }
         Account {
-            frames,
+            frames: self.frames,
             points: self.points,
             flows,
             sas: self.tunnels.finish(),
@@ -121,25 +215,23 @@ impl<'a> Auditor<'a> {
         }
     }
 
-    fn classify(&mut self, frame: &pcapng::Frame) -> Result<Class, Defect> {
+    fn classify(&mut self, frame: &pcapng::Frame, tried: Tried<'_>) -> Result<Class, Defect> {
         let side = self.points.get(frame.point).map(|point| point.side);
         let side = side.ok_or_else(|| Defect::unexplained("the frame belongs to no capture point"))?;
-        let captured = frame.data.len();
-        if captured < frame.original_len as usize {
-            let text = format!("{captured} of {} bytes were captured", frame.original_len);
-            return Err(Defect::new("truncated", Code::TruncatedFrame, text));
+        if !frame.is_whole() {
+            return Err(self.truncated(frame, side));
         }
-        let ethernet = ethernet::Frame::parse(&frame.data)?;
-        match ethernet.ethertype {
+        let (ethertype, payload) = frame.link.network(&frame.data)?;
+        match ethertype {
             ethernet::IPV4 => {
-                let packet = ipv4::Packet::parse(ethernet.payload)?;
+                let packet = ipv4::Packet::parse(payload)?;
                 match side {
-                    Side::Internet => self.on_the_internet(frame, &packet),
+                    Side::Internet => self.on_the_internet(frame, &packet, tried),
                     Side::Local | Side::Remote => self.inside(frame, side, &packet),
                 }
             }
-            ethernet::ARP => Ok(arp::recognise(ethernet.payload).map(|()| "arp")?),
-            ethernet::IPV6 => match ipv6::link_message(ethernet.payload) {
+            ethernet::ARP => Ok(arp::recognise(payload).map(|()| "arp")?),
+            ethernet::IPV6 => match ipv6::link_message(payload) {
                 Ok(_) => Ok("ipv6-nd"),
                 Err(e) => Err(Defect::unexplained(e.to_string())),
             },
@@ -148,12 +240,46 @@ impl<'a> Auditor<'a> {
         }
     }
 
-    fn on_the_internet(&mut self, frame: &pcapng::Frame, packet: &ipv4::Packet<'_>) -> Result<Class, Defect> {
+    /// What is left of a frame still says who sent what to whom, and that it should not have been in clear.
+    fn truncated(&mut self, frame: &pcapng::Frame, side: Side) -> Defect {
+        let cut = format!("{} of {} bytes were captured", frame.data.len(), frame.original_len);
+        let truncated = |text| Defect::new("truncated", Code::TruncatedFrame, text);
+        let Ok((ethernet::IPV4, payload)) = frame.link.network(&frame.data) else { return truncated(cut) };
+        let Ok(packet) = ipv4::Packet::quoted(payload) else { return truncated(cut) };
+        let ipv4::Packet { source, destination, protocol, payload, .. } = packet;
+        if side == Side::Internet
+            && let Err(Defect { code, text, .. }) = self.not_in_clear(&packet, "")
+        {
+            self.findings.push(code.finding([frame.number], text));
+        }
+        let datagram = || Datagram::quoted(payload).ok().filter(|datagram| datagram.uses(esp::NAT_PORT));
+        let sealed = match protocol {
+            _ if packet.fragment_offset != 0 => None,
+            protocol::ESP => esp::Packet::parse(payload).ok(),
+            protocol::UDP => datagram().and_then(|datagram| match Encapsulated::parse(datagram.payload) {
+                Ok(Encapsulated::Esp(sealed)) => Some(sealed),
+                _ => None,
+            }),
+            _ => None,
+        };
+        let what = match sealed {
+            Some(esp::Packet { spi, sequence, .. }) => format!("ESP, SPI {spi:#010x}, sequence number {sequence},"),
+            None => format!("IP protocol {protocol}"),
+        };
+        truncated(format!("{cut} of {what} from {source} to {destination}"))
+    }
+
+    fn on_the_internet(
+        &mut self,
+        frame: &pcapng::Frame,
+        packet: &ipv4::Packet<'_>,
+        tried: Tried<'_>,
+    ) -> Result<Class, Defect> {
         self.not_in_clear(packet, "")?;
         not_fragmented(packet)?;
         let ipv4::Packet { source, destination, payload, .. } = *packet;
         match packet.protocol {
-            protocol::ESP => self.esp(frame, packet, esp::Packet::parse(payload)?, false),
+            protocol::ESP => self.esp(frame, packet, esp::Packet::parse(payload)?, false, tried),
             protocol::ICMP => {
                 let message = Message::parse(payload)?;
                 // An error that quotes a protected packet shows it to everyone.
@@ -176,7 +302,7 @@ impl<'a> Auditor<'a> {
                 match Encapsulated::parse(datagram.payload)? {
                     Encapsulated::Keepalive => Ok("nat-keepalive"),
                     Encapsulated::Isakmp(message) => self.isakmp(frame, packet, &datagram, message),
-                    Encapsulated::Esp(sealed) => self.esp(frame, packet, sealed, true),
+                    Encapsulated::Esp(sealed) => self.esp(frame, packet, sealed, true, tried),
                 }
             }
             other => Err(Defect::unexplained(format!("IP protocol {other} from {source} to {destination}"))),
@@ -254,17 +380,20 @@ impl<'a> Auditor<'a> {
         outer: &ipv4::Packet<'_>,
         sealed: esp::Packet<'_>,
         encapsulated: bool,
+        Tried { attempts, index }: Tried<'_>,
     ) -> Result<Class, Defect> {
         const CLASS: Class = "esp";
         self.went_past(frame, outer);
-        let Some((sa, opened)) = self.tunnels.open(frame, outer, sealed, encapsulated)? else { return Ok(CLASS) };
+        let seen = self.tunnels.see(frame, outer, sealed, encapsulated, attempts.of(index))?;
+        let Some((sa, inside)) = seen else { return Ok(CLASS) };
         let outside = |text| Defect::new(CLASS, Code::InnerOutsideSelectors, text);
-        match opened.next_header {
+        match inside.next_header {
             protocol::IPV4 => {}
             protocol::NONE => return Ok(CLASS),
             other => return Err(outside(format!("next header {other} is not IPv4 in tunnel mode"))),
         }
-        let inner = ipv4::Packet::parse(&opened.inner).map_err(|e| outside(format!("the inner packet: {e}")))?;
+        let inner =
+            ipv4::Packet::parse(attempts.inner(&inside)).map_err(|e| outside(format!("the inner packet: {e}")))?;
         let ipv4::Packet { source, destination, .. } = inner;
         // Of a foreign capture the nets may not be known.
         let known = !self.facts.local.is_empty() || !self.facts.remote.is_empty();
@@ -278,8 +407,9 @@ impl<'a> Auditor<'a> {
     }
 
     fn went_past(&mut self, frame: &pcapng::Frame, packet: &ipv4::Packet<'_>) {
-        if let Some(point) = self.internet.get_mut(frame.point) {
-            point.pairs.insert(pair(packet.source, packet.destination));
+        let pair = pair(packet.source, packet.destination);
+        if let Some(point) = self.internet.get_mut(frame.point).filter(|_| self.tunnels.are_between(&pair)) {
+            point.pairs.insert(pair);
         }
     }
 }

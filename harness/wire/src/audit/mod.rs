@@ -2,16 +2,19 @@
 //!
 //! A frame counts in exactly one class of its capture point. What refutes the cell becomes a
 //! [`Finding`] with a [`Code`]: at once where a frame shows it, and at the end where something is
-//! missing. Time and memory grow with the frames and the probes, never with their product.
+//! missing. Time grows with the frames and the probes, never with their product; memory with what the
+//! [`Facts`] name, not with the frames.
 
 mod account;
 mod comments;
 mod conversation;
 mod finding;
 mod frames;
+mod keyring;
 mod negotiations;
 mod probes;
 mod quick_modes;
+mod sequences;
 #[cfg(test)]
 mod tests;
 mod tunnels;
@@ -23,15 +26,49 @@ pub use account::{
 };
 pub use comments::comments;
 pub use finding::Code;
+pub use frames::Auditor;
 
-use crate::pcapng::Capture;
+use std::io::Read;
 
-/// Explains every frame of a capture. A point whose side is not known counts as the internet, where
-/// the least is allowed.
+use crate::{
+    Result,
+    pcapng::{Capture, Frame, Reader},
+};
+
+/// Frames that are held at once, and their bytes: enough work to share, and little memory.
+const BATCH: (usize, usize) = (8192, 2 << 20);
+
+/// Explains every frame of a capture that is in memory.
 pub fn audit(capture: &Capture, facts: &Facts) -> Account {
-    let mut auditor = frames::Auditor::new(capture, facts);
-    for frame in &capture.frames {
-        auditor.see(frame);
+    let mut auditor = Auditor::new(facts);
+    auditor.add_points(&capture.points);
+    capture.frames.chunks(BATCH.0).for_each(|frames| auditor.see(frames));
+    auditor.finish()
+}
+
+/// Explains every frame of a capture while it is read.
+pub fn audit_reader<R: Read>(mut reader: Reader<R>, facts: &Facts) -> Result<Account> {
+    let mut auditor = Auditor::new(facts);
+    // Their memory is used again.
+    let mut frames: Vec<Frame> = Vec::new();
+    loop {
+        let (mut filled, mut bytes) = (0, 0);
+        let mut more = true;
+        while filled < BATCH.0 && bytes < BATCH.1 {
+            if filled == frames.len() {
+                frames.push(Frame::default());
+            }
+            more = reader.read_frame(&mut frames[filled])?;
+            if !more {
+                break;
+            }
+            bytes += frames[filled].data.len();
+            filled += 1;
+        }
+        auditor.add_points(reader.points());
+        auditor.see(&frames[..filled]);
+        if !more {
+            return Ok(auditor.finish());
+        }
     }
-    auditor.finish(capture.frames.len() as u64)
 }

@@ -16,9 +16,8 @@ use crate::{ipv4, probe::Probe};
 pub(super) struct Probes {
     sent: Vec<Sighted>,
     by_number: HashMap<Probe, usize>,
-    points: usize,
-    /// How often each probe was opened at each point: rows of probes, columns of points.
-    protected: Vec<u8>,
+    /// How often each probe was opened at each point that it passed.
+    protected: HashMap<(usize, usize), u64>,
 }
 
 struct Sighted {
@@ -31,7 +30,7 @@ struct Sighted {
 }
 
 impl Probes {
-    pub(super) fn new(facts: &Facts, points: usize) -> Self {
+    pub(super) fn new(facts: &Facts) -> Self {
         let mut sent = Vec::with_capacity(facts.probes.len());
         let mut by_number = HashMap::with_capacity(facts.probes.len());
         for &probe in &facts.probes {
@@ -42,7 +41,7 @@ impl Probes {
                 sent.len() - 1
             });
         }
-        Self { protected: vec![0; sent.len() * points], sent, by_number, points }
+        Self { protected: HashMap::new(), sent, by_number }
     }
 
     pub(super) fn in_clear(
@@ -77,8 +76,8 @@ impl Probes {
     ) -> Result<(), Defect> {
         let index = self.known("esp", packet, probe)?;
         self.sent[index].sa.get_or_insert(sa);
-        let count = &mut self.protected[index * self.points + point];
-        *count = count.saturating_add(1);
+        let count = self.protected.entry((index, point)).or_default();
+        *count += 1;
         if *count > 1 {
             let text = format!("{probe} was carried in ESP again, {count} times now");
             findings.push(Code::ProbeDuplicated.finding([frame], text));
@@ -108,26 +107,28 @@ impl Probes {
         findings: &mut Vec<Finding>,
     ) -> Vec<FlowAccount> {
         let mut flows: BTreeMap<(u32, Ipv4Addr, Ipv4Addr), FlowAccount> = BTreeMap::new();
+        // Between two gateways there is one way; among several, each has a way of its own.
+        let way = |sa: Sa| -> Vec<usize> {
+            let (from, to) = tunnels.ends(sa);
+            let must_pass = |&point: &usize| {
+                points[point].side == Side::Internet
+                    && (facts.gateways.len() <= 2
+                        || internet[point].has_seen(from, to)
+                        || tunnels.was_seen_at(sa, point))
+            };
+            (0..points.len()).filter(must_pass).collect()
+        };
+        let mut ways: HashMap<Sa, Vec<usize>> = HashMap::new();
         for (index, sighted) in self.sent.iter().enumerate() {
             let ProbeSent { exchange, source, destination, expected, .. } = sighted.probe;
-            let counts = &self.protected[index * self.points..][..self.points];
-            let must_pass = |sa: Sa| {
-                let (from, to) = tunnels.ends(sa);
-                // Between two gateways there is one way; among several, each has a way of its own.
-                move |point: usize| {
-                    facts.gateways.len() <= 2 || internet[point].has_seen(from, to) || tunnels.was_seen_at(sa, point)
-                }
-            };
-            let expected_at: Vec<usize> = match sighted.sa {
-                Some(sa) => {
-                    let internet = (0..self.points).filter(|&point| points[point].side == Side::Internet);
-                    internet.filter(|&point| must_pass(sa)(point)).collect()
-                }
-                None => Vec::new(),
+            let count = |point| self.protected.get(&(index, point)).copied().unwrap_or(0);
+            let expected_at = match sighted.sa {
+                Some(sa) => &ways.entry(sa).or_insert_with(|| way(sa))[..],
+                None => &[],
             };
             let missed: Vec<&str> = expected_at
                 .iter()
-                .filter(|&&point| counts[point] == 0)
+                .filter(|&&point| count(point) == 0)
                 .map(|&point| points[point].name.as_str())
                 .collect();
             if expected == Expected::Delivered {
@@ -143,7 +144,7 @@ impl Probes {
             });
             let [sent, received] = sighted.clear;
             flow.sent += u64::from(sent > 0);
-            flow.protected += u64::from(sighted.sa.is_some() && expected_at.iter().all(|&point| counts[point] == 1));
+            flow.protected += u64::from(sighted.sa.is_some() && expected_at.iter().all(|&point| count(point) == 1));
             flow.received += u64::from(received == 1);
         }
         flows.into_values().collect()

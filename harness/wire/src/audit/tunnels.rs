@@ -7,10 +7,12 @@ use std::{
 
 use super::{
     Code, Finding, SaAccount, SaKeys,
-    frames::{Class, Defect},
+    frames::{Class, Defect, pair},
+    keyring::{Attempt, Keyring},
+    sequences::Sequences,
 };
 use crate::{
-    esp::{self, Keys, OpenError, Opened},
+    esp::{self, Inside, Keys, OpenError},
     ipv4, pcapng,
 };
 
@@ -21,13 +23,12 @@ pub(super) type Sa = usize;
 
 pub(super) struct Tunnels {
     tunnels: Vec<Tunnel>,
-    /// Several SAs share an SPI if they go to different addresses, or one after the other.
-    by_spi: HashMap<u32, Vec<Sa>>,
+    keyring: Keyring,
+    /// Ends of the SAs, the lower address first.
+    pairs: HashSet<[Ipv4Addr; 2]>,
 }
 
 pub(super) struct Tunnel {
-    /// Absent where they cannot be used, which is a finding of its own.
-    keys: Option<Keys>,
     /// Kept at the point where the SA's packets appear first; the others see them again.
     account: SaAccount,
     first_point: Option<usize>,
@@ -35,17 +36,11 @@ pub(super) struct Tunnel {
     sequences: HashMap<usize, Sequences>,
 }
 
-#[derive(Default)]
-struct Sequences {
-    highest: u32,
-    seen: HashSet<u32>,
-}
-
 impl Tunnels {
     pub(super) fn new(sas: &[SaKeys], findings: &mut Vec<Finding>) -> Self {
         let mut unique = HashSet::new();
         let mut tunnels = Vec::new();
-        let mut by_spi: HashMap<_, Vec<_>> = HashMap::new();
+        let mut keyring = Keyring::default();
         for sa in sas {
             let SaKeys { spi, source, destination, encryption, integrity, .. } = *sa;
             // Both kernels hold the same SA.
@@ -53,7 +48,7 @@ impl Tunnels {
                 continue;
             }
             let keys = Keys::try_from(sa).map_err(|e| findings.push(Code::UnusableKeys.finding([], e.to_string())));
-            by_spi.entry(spi).or_default().push(tunnels.len());
+            keyring.add(sa, keys.ok());
             let account = SaAccount {
                 spi,
                 source,
@@ -71,47 +66,42 @@ impl Tunnels {
                 added_ns: sa.added_ns,
                 deleted_ns: sa.deleted_ns,
             };
-            tunnels.push(Tunnel { keys: keys.ok(), account, first_point: None, sequences: HashMap::new() });
+            tunnels.push(Tunnel { account, first_point: None, sequences: HashMap::new() });
         }
-        Self { tunnels, by_spi }
+        let pairs = sas.iter().map(|sa| pair(sa.source, sa.destination)).collect();
+        Self { tunnels, keyring, pairs }
+    }
+
+    pub(super) fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// The inside of an ESP packet, or nothing where its SA's keys cannot be used.
-    pub(super) fn open(
+    pub(super) fn see(
         &mut self,
         frame: &pcapng::Frame,
         outer: &ipv4::Packet<'_>,
         sealed: esp::Packet<'_>,
         encapsulated: bool,
-    ) -> Result<Option<(Sa, Opened)>, Defect> {
+        attempt: Option<&Attempt>,
+    ) -> Result<Option<(Sa, Inside)>, Defect> {
         let ipv4::Packet { source, destination, .. } = *outer;
-        let with_spi = self.by_spi.get(&sealed.spi).map_or(&[][..], Vec::as_slice);
-        let addressed = |&sa: &Sa| self.tunnels[sa].account.destination == destination;
-        let mut candidates: Vec<_> = with_spi.iter().copied().filter(addressed).collect();
-        // Translation replaces the destination that the SA was made with (RFC 3948 section 2.1).
-        if candidates.is_empty() && encapsulated {
-            candidates = with_spi.to_vec();
-        }
-        // A kernel may give an SPI again after the SA is gone: the keys tell which one it is.
-        let try_open = |&sa: &Sa| self.tunnels[sa].keys.as_ref().map(|keys| (sa, esp::open(keys, sealed.bytes)));
-        let mut results = candidates.iter().filter_map(try_open);
-        let first = results.next();
-        let wrong = |result: &(Sa, Result<_, _>)| matches!(result.1, Err(OpenError::WrongIntegrity));
-        let result = match first {
-            Some(first) if wrong(&first) => Some(results.find(|other| !wrong(other)).unwrap_or(first)),
-            first => first,
-        };
-        let sa = result.as_ref().map(|(sa, _)| *sa).or(candidates.first().copied()).ok_or_else(|| {
+        let Attempt { sa, result } = attempt.ok_or_else(|| {
             let text = format!("SPI {:#010x} from {source} to {destination} is none of the SAs'", sealed.spi);
             Defect::new(CLASS, Code::UnknownSpi, text)
         })?;
-        self.tunnels[sa].see(frame, &sealed, result.map(|(_, result)| result)).map(|opened| Some((sa, opened?)))
+        self.tunnels[*sa].see(frame, &sealed, encapsulated, result.clone()).map(|inside| Some((*sa, inside?)))
     }
 
     /// Source and destination of the SA.
     pub(super) fn ends(&self, sa: Sa) -> (Ipv4Addr, Ipv4Addr) {
         let SaAccount { source, destination, .. } = self.tunnels[sa].account;
         (source, destination)
+    }
+
+    /// Whether an SA has these ends, the lower address first.
+    pub(super) fn are_between(&self, ends: &[Ipv4Addr; 2]) -> bool {
+        self.pairs.contains(ends)
     }
 
     pub(super) fn was_seen_at(&self, sa: Sa, point: usize) -> bool {
@@ -129,8 +119,9 @@ impl Tunnel {
         &mut self,
         frame: &pcapng::Frame,
         sealed: &esp::Packet<'_>,
-        result: Option<Result<Opened, OpenError>>,
-    ) -> Result<Option<Opened>, Defect> {
+        encapsulated: bool,
+        result: Option<Result<Inside, OpenError>>,
+    ) -> Result<Option<Inside>, Defect> {
         let esp::Packet { spi, sequence, .. } = *sealed;
         let counts = *self.first_point.get_or_insert(frame.point) == frame.point;
         let account = &mut self.account;
@@ -139,11 +130,12 @@ impl Tunnel {
                 account.first_seen_ns = frame.time_ns;
             }
             account.packets += 1;
+            account.encapsulated += u64::from(encapsulated);
             account.last_seen_ns = frame.time_ns;
         }
         let describe = |e: &dyn std::fmt::Display| format!("SPI {spi:#010x}, sequence number {sequence}: {e}");
-        let opened = match result.transpose() {
-            Ok(opened) => opened,
+        let inside = match result.transpose() {
+            Ok(inside) => inside,
             Err(e @ (OpenError::Padding { .. } | OpenError::PartialBlock { .. })) => {
                 return Err(Defect::new(CLASS, Code::BadPadding, describe(&e)));
             }
@@ -152,18 +144,18 @@ impl Tunnel {
                 return Err(Defect::new(CLASS, Code::MalformedPacket, describe(&e)));
             }
         };
-        let Some(opened) = opened else { return Ok(None) };
+        let Some(inside) = inside else { return Ok(None) };
         if counts {
             if account.verified == 0 {
                 account.first_sequence = sequence;
             }
             account.verified += 1;
             account.last_sequence = sequence;
-            account.inner_bytes += opened.inner.len() as u64;
+            account.inner_bytes += inside.range.len() as u64;
         }
         // Only what is authentic moves the window (RFC 4303 section 3.4.3); 0 is never sent (section 2.2).
         let sequences = self.sequences.entry(frame.point).or_default();
-        if sequence == 0 || !sequences.seen.insert(sequence) {
+        if sequence == 0 || !sequences.insert(sequence) {
             let text = describe(&"this number was used before");
             return Err(Defect::new(CLASS, Code::ReplayedSequence, text));
         }
@@ -172,6 +164,6 @@ impl Tunnel {
             return Err(Defect::new(CLASS, Code::ReorderedSequence, text));
         }
         sequences.highest = sequence;
-        Ok(Some(opened))
+        Ok(Some(inside))
     }
 }

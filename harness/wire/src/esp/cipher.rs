@@ -3,12 +3,16 @@
 use aes::cipher::{
     BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, block_padding::NoPadding,
 };
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{
+    Hmac, KeyInit, Mac,
+    digest::{self, InvalidLength},
+};
 use md5::Md5;
 use policy::{Encryption, Hash};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
+use super::bitslice;
 use crate::{Error, Result, audit::SaKeys, hex};
 
 /// The keys of an SA with their schedules computed.
@@ -22,7 +26,8 @@ pub struct Keys {
 
 #[derive(Clone)]
 enum Cipher {
-    TripleDes(Box<des::TdesEde3>),
+    /// One that encrypts, and one that decrypts many blocks at once.
+    TripleDes(Box<(des::TdesEde3, bitslice::TripleDes)>),
     Aes128(Box<aes::Aes128>),
     Aes192(Box<aes::Aes192>),
     Aes256(Box<aes::Aes256>),
@@ -50,7 +55,10 @@ impl TryFrom<&SaKeys> for Keys {
         let cipher_key = key("encryption", &sa.encryption_key, encryption.name(), encryption.key_len())?;
         let mac_key = key("integrity", &sa.integrity_key, integrity.name(), integrity.digest_len())?;
         let cipher = match encryption {
-            Encryption::TripleDes => KeyInit::new_from_slice(&cipher_key).map(Box::new).map(Cipher::TripleDes),
+            Encryption::TripleDes => cipher_key
+                .first_chunk()
+                .ok_or(InvalidLength)
+                .map(|key| Cipher::TripleDes(Box::new((KeyInit::new(key.into()), bitslice::TripleDes::new(key))))),
             Encryption::Aes128 => KeyInit::new_from_slice(&cipher_key).map(Box::new).map(Cipher::Aes128),
             Encryption::Aes192 => KeyInit::new_from_slice(&cipher_key).map(Box::new).map(Cipher::Aes192),
             Encryption::Aes256 => KeyInit::new_from_slice(&cipher_key).map(Box::new).map(Cipher::Aes256),
@@ -72,16 +80,30 @@ impl TryFrom<&SaKeys> for Keys {
 
 impl Keys {
     /// Whole blocks in, whole blocks out; absent if `iv` or `text` have a wrong length.
-    pub(super) fn decrypt(&self, iv: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-        fn cbc<C: BlockCipherDecrypt>(cipher: &C, iv: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-            let decryptor = cbc::Decryptor::inner_iv_slice_init(cipher, iv).ok()?;
-            decryptor.decrypt_padded_vec::<NoPadding>(text).ok()
+    pub fn decrypt(&self, iv: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+        let block = self.encryption.block_len();
+        let whole = iv.len() == block && text.len().is_multiple_of(block);
+        let mut clear = Vec::with_capacity(text.len());
+        whole.then(|| self.decrypt_all(&[(iv, text)], &mut clear)).map(|()| clear)
+    }
+
+    /// Appends the insides of several texts of whole blocks, each with its initialisation vector of one block.
+    pub(super) fn decrypt_all(&self, texts: &[(&[u8], &[u8])], clear: &mut Vec<u8>) {
+        fn cbc<C: BlockCipherDecrypt>(cipher: &C, texts: &[(&[u8], &[u8])], clear: &mut Vec<u8>) {
+            for (iv, text) in texts {
+                let begin = clear.len();
+                clear.extend_from_slice(text);
+                // The caller saw to both lengths.
+                if let Ok(decryptor) = cbc::Decryptor::inner_iv_slice_init(cipher, iv) {
+                    let _ = decryptor.decrypt_padded::<NoPadding>(&mut clear[begin..]);
+                }
+            }
         }
         match &self.cipher {
-            Cipher::TripleDes(cipher) => cbc(&**cipher, iv, text),
-            Cipher::Aes128(cipher) => cbc(&**cipher, iv, text),
-            Cipher::Aes192(cipher) => cbc(&**cipher, iv, text),
-            Cipher::Aes256(cipher) => cbc(&**cipher, iv, text),
+            Cipher::TripleDes(ciphers) => ciphers.1.decrypt_cbc(texts, clear),
+            Cipher::Aes128(cipher) => cbc(&**cipher, texts, clear),
+            Cipher::Aes192(cipher) => cbc(&**cipher, texts, clear),
+            Cipher::Aes256(cipher) => cbc(&**cipher, texts, clear),
         }
     }
 
@@ -94,7 +116,7 @@ impl Keys {
             Some(buffer)
         }
         match &self.cipher {
-            Cipher::TripleDes(cipher) => cbc(&**cipher, iv, text),
+            Cipher::TripleDes(ciphers) => cbc(&ciphers.0, iv, text),
             Cipher::Aes128(cipher) => cbc(&**cipher, iv, text),
             Cipher::Aes192(cipher) => cbc(&**cipher, iv, text),
             Cipher::Aes256(cipher) => cbc(&**cipher, iv, text),
@@ -102,18 +124,25 @@ impl Keys {
     }
 
     /// The integrity check value: the beginning of the HMAC, as long as its algorithm wants.
-    pub(super) fn icv(&self, bytes: &[u8]) -> Vec<u8> {
-        fn hmac<M: Mac + Clone>(mac: &M, bytes: &[u8]) -> Vec<u8> {
-            mac.clone().chain_update(bytes).finalize().into_bytes().to_vec()
+    pub fn icv(&self, bytes: &[u8]) -> Vec<u8> {
+        self.with_hmac(bytes, |hmac| hmac[..self.integrity.icv_len()].to_vec())
+    }
+
+    pub(super) fn is_authentic(&self, bytes: &[u8], icv: &[u8]) -> bool {
+        self.with_hmac(bytes, |hmac| hmac[..self.integrity.icv_len()] == *icv)
+    }
+
+    fn with_hmac<T>(&self, bytes: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
+        // With the key's own blocks hashed once for all.
+        fn hmac<M: Mac + Clone>(mac: &M, bytes: &[u8]) -> digest::Output<M> {
+            mac.clone().chain_update(bytes).finalize().into_bytes()
         }
-        let mut icv = match &self.mac {
-            Authenticator::Md5(mac) => hmac(&**mac, bytes),
-            Authenticator::Sha1(mac) => hmac(&**mac, bytes),
-            Authenticator::Sha256(mac) => hmac(&**mac, bytes),
-            Authenticator::Sha384(mac) => hmac(&**mac, bytes),
-            Authenticator::Sha512(mac) => hmac(&**mac, bytes),
-        };
-        icv.truncate(self.integrity.icv_len());
-        icv
+        match &self.mac {
+            Authenticator::Md5(mac) => then(&hmac(&**mac, bytes)),
+            Authenticator::Sha1(mac) => then(&hmac(&**mac, bytes)),
+            Authenticator::Sha256(mac) => then(&hmac(&**mac, bytes)),
+            Authenticator::Sha384(mac) => then(&hmac(&**mac, bytes)),
+            Authenticator::Sha512(mac) => then(&hmac(&**mac, bytes)),
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! ESP (RFC 4303): the header that is in clear, ESP inside UDP (RFC 3948), and what its keys open.
 
+mod bitslice;
 mod cipher;
 mod open;
 #[cfg(test)]
 mod tests;
 
 pub use cipher::Keys;
-pub use open::{OpenError, Opened, open, seal};
+pub use open::{Inside, OpenError, Opened, Verified, open, open_all, seal, verify};
 
 use crate::{Result, error::array};
 

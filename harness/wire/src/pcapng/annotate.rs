@@ -25,17 +25,18 @@ pub fn annotate(capture: &[u8], comments: &BTreeMap<u64, String>) -> Result<Vec<
     let mut number = 0;
     while offset < capture.len() {
         let rest = &capture[offset..];
-        let word = |at| array(WHAT, rest, at).map(u32::from_le_bytes).map_err(|_| Error::CutOff { offset });
+        let word =
+            |at| array(WHAT, rest, at).map(u32::from_le_bytes).map_err(|_| Error::CutOff { offset: offset as u64 });
         let length = word(4)? as usize;
         if length < HEADER + TRAILER || !length.is_multiple_of(4) {
-            return Err(Error::Block { offset });
+            return Err(Error::Block { offset: offset as u64 });
         }
-        let block = part(WHAT, rest, 0..length).map_err(|_| Error::CutOff { offset })?;
+        let block = part(WHAT, rest, 0..length).map_err(|_| Error::CutOff { offset: offset as u64 })?;
         if word(0)? == ENHANCED_PACKET {
             number += 1;
             let captured = word(HEADER + 12)? as usize;
             let end = captured.checked_next_multiple_of(4).map(|padded| HEADER + FIXED + padded);
-            let end = end.filter(|end| end + TRAILER <= length).ok_or(Error::Block { offset })?;
+            let end = end.filter(|end| end + TRAILER <= length).ok_or(Error::Block { offset: offset as u64 })?;
             let comment = comments.get(&number).map_or_else(Vec::new, |comment| option(comment));
             let length = ((end + comment.len() + TRAILER) as u32).to_le_bytes();
             for piece in [&ENHANCED_PACKET.to_le_bytes(), &length[..], &block[HEADER..end], &comment, &length] {

@@ -1,11 +1,13 @@
-//! Captures in pcapng: one interface description per capture point, time in nanoseconds.
+//! Captures. Ours are pcapng: one interface description per capture point, time in nanoseconds. Foreign ones are
+//! read as well, and the older pcap.
 
 mod annotate;
+mod interface;
 mod read;
 mod write;
 
 pub use annotate::annotate;
-pub use read::{Capture, Frame, Point, read};
+pub use read::{Capture, Frame, Point, Reader, read};
 pub use write::Writer;
 
 use crate::audit::Side;
@@ -30,7 +32,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::Error;
+    use crate::{Error, link::Link};
 
     fn capture(frames: &[(u32, u64, u32, Vec<u8>)]) -> Vec<u8> {
         let mut writer = Writer::new(Vec::new()).unwrap();
@@ -92,8 +94,8 @@ mod tests {
     fn a_capture_that_was_not_closed_is_named_so() {
         let bytes = capture(&[(0, 1, 0, vec![1; 60])]);
         let whole = capture(&[]).len();
-        assert_eq!(read(&bytes[..bytes.len() - 5]).unwrap_err(), Error::CutOff { offset: whole });
-        assert_eq!(read(b"\xd4\xc3\xb2\xa1 an older format").unwrap_err(), Error::NotPcapng);
+        assert_eq!(read(&bytes[..bytes.len() - 5]).unwrap_err(), Error::CutOff { offset: whole as u64 });
+        assert_eq!(read(b"another format").unwrap_err(), Error::NotACapture);
     }
 
     /// Byte for byte as the pcapng specification lays its blocks out, which other readers rely on.
@@ -150,5 +152,82 @@ mod tests {
         let seen: Vec<_> = capture.frames.iter().map(|frame| (frame.point, frame.time_ns, frame.data.len())).collect();
         assert_eq!(seen, [(0, 1_500_000, 1), (1, 1_500_000_000, 1), (2, 1_000_000_000, 1)]);
         assert_eq!(capture.points[0].side, None);
+    }
+
+    fn older(magic: u32, big_endian: bool, linktype: u32, records: &[(u32, u32, u32, &[u8])]) -> Vec<u8> {
+        let word = |word: u32| if big_endian { word.to_be_bytes() } else { word.to_le_bytes() };
+        let version = if big_endian { [0, 2, 0, 4] } else { [2, 0, 4, 0] };
+        let mut file = [word(magic), version, [0; 4], [0; 4], word(65_535), word(linktype)].concat();
+        for &(seconds, fraction, original, data) in records {
+            file.extend([seconds, fraction, data.len() as u32, original].map(word).concat());
+            file.extend(data);
+        }
+        file
+    }
+
+    #[test]
+    fn the_older_format_is_read_in_both_orders_and_resolutions() {
+        let records: [(u32, u32, u32, &[u8]); 2] = [(1, 5, 3, &[7, 8, 9]), (2, 6, 60, &[1])];
+        for big_endian in [false, true] {
+            for (magic, unit) in [(0xa1b2_c3d4, 1000), (0xa1b2_3c4d, 1)] {
+                let capture = read(&older(magic, big_endian, 0x3000_0065, &records)).unwrap();
+                assert_eq!(capture.points.len(), 1);
+                let seen = capture.frames.iter().map(|frame| {
+                    let Frame { number, point, time_ns, original_len, link, .. } = *frame;
+                    (number, point, time_ns, original_len, link, &frame.data[..])
+                });
+                let expected = [
+                    (1, 0, 1_000_000_000 + 5 * unit, 3, Link::Raw, &[7, 8, 9][..]),
+                    (2, 0, 2_000_000_000 + 6 * unit, 60, Link::Raw, &[1][..]),
+                ];
+                assert!(seen.eq(expected), "{magic:#x} {big_endian}: {capture:?}");
+            }
+        }
+        let whole = older(0xa1b2_c3d4, false, 1, &records);
+        assert_eq!(read(&whole[..whole.len() - 1]).unwrap_err(), Error::CutOff { offset: 24 + 19 });
+        assert_eq!(read(&whole[..30]).unwrap_err(), Error::CutOff { offset: 24 });
+        let foreign = Error::LinkType { point: "interface 0".to_owned(), linktype: 105 };
+        assert_eq!(read(&older(0xa1b2_c3d4, false, 105, &[])).unwrap_err(), foreign);
+    }
+
+    /// As a damaged or a hostile file has them: nothing is allocated before the bytes are there.
+    #[test]
+    fn claims_that_no_capture_keeps_are_refused_at_their_place() {
+        let mut file = older(0xa1b2_c3d4, false, 1, &[(0, 0, 1, &[1])]);
+        let offset = file.len() as u64;
+        file.extend([[0; 4], [0; 4], [0, 0, 0, 0x70], [1, 0, 0, 0]].concat());
+        assert_eq!(read(&file).unwrap_err(), Error::BlockLength { offset, length: 0x7000_0000 });
+
+        let mut file = capture(&[]);
+        let offset = file.len() as u64;
+        file.extend([[6, 0, 0, 0], [0xfc, 0xff, 0xff, 0xff], [0; 4]].concat());
+        assert_eq!(read(&file).unwrap_err(), Error::BlockLength { offset, length: 0xffff_fffc });
+
+        let section = capture(&[])[4] as usize;
+        let interface = [[1, 0, 0, 0], [20, 0, 0, 0], [1, 0, 0, 0], [0; 4], [20, 0, 0, 0]].concat();
+        let file = [&capture(&[])[..section], &interface.repeat(4097)].concat();
+        let offset = (section + 4096 * interface.len()) as u64;
+        assert_eq!(read(&file).unwrap_err(), Error::Interfaces { offset, most: 4096 });
+    }
+
+    /// A pipe gives a few bytes at a time, and the memory of a frame is used for the next one.
+    #[test]
+    fn a_capture_that_comes_in_pieces_is_read_alike() {
+        struct Pieces<'a>(&'a [u8]);
+        impl std::io::Read for Pieces<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                let len = buffer.len().min(7);
+                self.0.read(&mut buffer[..len])
+            }
+        }
+        let frames: Vec<_> = (0..9).map(|n| (0, n, 0, vec![n as u8; 400 * (n as usize % 3)])).collect();
+        let bytes = capture(&frames);
+        let whole = read(&bytes).unwrap();
+        let mut reader = Reader::new(Pieces(&bytes)).unwrap();
+        let mut frame = Frame::default();
+        for expected in &whole.frames {
+            assert_eq!((reader.read_frame(&mut frame), &frame), (Ok(true), expected));
+        }
+        assert_eq!((reader.read_frame(&mut frame), reader.points()), (Ok(false), &whole.points[..]));
     }
 }

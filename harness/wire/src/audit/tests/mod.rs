@@ -83,7 +83,14 @@ impl Lab {
     fn raw(&mut self, point: usize, data: Vec<u8>) -> u64 {
         let number = self.capture.frames.len() as u64 + 1;
         let original_len = data.len() as u32;
-        self.capture.frames.push(pcapng::Frame { number, point, time_ns: number * 1000, original_len, data });
+        self.capture.frames.push(pcapng::Frame {
+            number,
+            point,
+            time_ns: number * 1000,
+            original_len,
+            link: Default::default(),
+            data,
+        });
         number
     }
 
@@ -378,6 +385,43 @@ fn what_cannot_be_explained_is_not_passed_over() {
     assert_found(&lab, &expected);
 }
 
+/// A capture with a short snap length still says what should not have been in clear.
+#[test]
+fn truncated_frames_are_read_as_far_as_they_go() {
+    let mut lab = Lab::new();
+    let probe = lab.outward(1);
+    let sealed = lab.sealed(AT_ROUTER, 0, 1, &probe.packet());
+    let clear = lab.clear(AT_ROUTER, &probe);
+    let header = lab.clear(AT_WEB, &probe);
+    for (frame, len) in lab.capture.frames.iter_mut().zip([60, 34, 20]) {
+        frame.data.truncate(len);
+    }
+    lab.facts.probes.clear();
+    let expected = [(Code::TruncatedFrame, Some(sealed)), (Code::ClearText, Some(clear))];
+    let expected = [&expected[..], &[clear, header].map(|frame| (Code::TruncatedFrame, Some(frame)))].concat();
+    assert_found(&lab, &expected);
+    let account = lab.account();
+    assert_eq!(account.points[AT_ROUTER].classes["truncated"], 2);
+    let text =
+        "60 of 166 bytes were captured of ESP, SPI 0x00001001, sequence number 1, from 192.0.2.1 to 198.51.100.1";
+    assert_eq!(account.findings[0].observed, text);
+}
+
+/// What refutes a cell a million times is told often enough, and counted to the end.
+#[test]
+fn a_flood_of_one_finding_is_counted_and_not_kept() {
+    let mut lab = Lab::new();
+    for _ in 0..10_007 {
+        lab.frame(AT_WEB, 0x88cc, &[]);
+    }
+    let tcp = lab.ip(AT_ROUTER, 6, WEB, BRANCH, &[]);
+    let account = lab.account();
+    let [.., kept, clear, more] = &account.findings[..] else { panic!("{account:?}") };
+    assert_eq!((kept.frames[0], clear.frames[0], account.findings.len()), (10_000, tcp, 10_002));
+    assert_eq!((&more.code[..], more.frame()), ("unexplained-frame", None));
+    assert_eq!(more.observed, "7 more frames show this than are listed");
+}
+
 fn probe_of(sequence: u32) -> Probe {
     Probe { exchange: 1, source: WEB, destination: BRANCH, sequence }
 }
@@ -485,5 +529,51 @@ proptest! {
     fn a_marker_is_parsed_again(token in any::<u64>(), bytes in vec(any::<u8>(), 0..70)) {
         prop_assert_eq!(marker::parse(&marker::frame(token)), Some(token));
         prop_assert_eq!(marker::parse(&bytes), None);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// However many threads open the packets, and however the frames come, alone or together.
+    #[test]
+    fn the_account_does_not_depend_on_threads(
+        order in vec((0..9_u8, 0..4_usize, any::<Index>()), 130..300), threads in 2..5_usize, batch in 60..400_usize,
+    ) {
+        let mut lab = Lab::new();
+        let probes = [1, 2, 3].map(|sequence| lab.outward(sequence));
+        let again = lab.facts.sas[0].clone();
+        lab.facts.sas.push(SaKeys { integrity_key: "4c".repeat(20), ..again });
+        for (sequence, (kind, point, which)) in (1..).zip(order) {
+            let probe = which.get(&probes).packet();
+            let internet = point % 2;
+            match kind {
+                0..3 => lab.sealed(internet, usize::from(kind), sequence, &probe),
+                3 => lab.sealed(internet, 1, 5, &probe[..which.index(probe.len())]),
+                4 => lab.sealed(internet, 2, sequence / 7, &probe),
+                5 => {
+                    let packet = lab.seal(which.index(3), sequence, protocol::IPV4, &probe);
+                    lab.udp(internet, CUSTOMER, WEB, esp::NAT_PORT, &packet)
+                }
+                6 => lab.clear(point, which.get(&probes)),
+                7 => lab.ip(internet, protocol::ESP, ROUTER, CUSTOMER, &[0, 0, 0x10, 1, 0, 0, 0, 9, 1, 2, 3]),
+                _ => {
+                    let number = lab.sealed(internet, 0, sequence, &probe);
+                    let data = &mut lab.capture.frames[number as usize - 1].data;
+                    let at = which.index(data.len());
+                    data[at] ^= 1;
+                    number
+                }
+            };
+        }
+        let account = |threads, batch| {
+            let mut auditor = Auditor::new(&lab.facts);
+            auditor.add_points(&lab.capture.points);
+            lab.capture.frames.chunks(batch).for_each(|frames| auditor.see_with(frames, threads));
+            auditor.finish()
+        };
+        let alone = account(1, 1);
+        prop_assert_eq!(&alone, &account(threads, batch));
+        prop_assert_eq!(&alone, &lab.account());
     }
 }

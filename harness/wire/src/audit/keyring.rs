@@ -1,0 +1,154 @@
+//! The keys of all SAs, and what they open. Which key opens a packet follows from the packet alone, so that packets are
+//! opened by several threads, and accounted for in the order of the file afterwards.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::Ipv4Addr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use super::{SaKeys, tunnels::Sa};
+use crate::{
+    esp::{self, Encapsulated, Inside, Keys, OpenError},
+    ethernet, ipv4,
+    ipv4::protocol,
+    isakmp, pcapng,
+    udp::Datagram,
+};
+
+#[derive(Default)]
+pub(super) struct Keyring {
+    /// Absent where they cannot be used, which is a finding of its own.
+    keys: Vec<Option<Keys>>,
+    by_address: HashMap<(u32, Ipv4Addr), Candidates>,
+    by_spi: HashMap<u32, Candidates>,
+}
+
+/// Several SAs share an SPI if they go to different addresses, or one after the other.
+#[derive(Default)]
+struct Candidates {
+    sas: Vec<Sa>,
+    /// Of those whose keys can be used. Of two SAs with the same one only the first would ever be found.
+    integrity_keys: HashSet<(&'static str, String)>,
+    /// Which of them opened a packet last, and will open the next.
+    latest: AtomicUsize,
+}
+
+/// What became of the ESP packet in a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    pub(super) sa: Sa,
+    /// Absent where the SA's keys cannot be used.
+    pub(super) result: Option<Result<Inside, OpenError>>,
+}
+
+/// Of a run of frames: for each what became of its ESP packet, if it has one that belongs to an SA.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Attempts {
+    attempts: Vec<Option<Attempt>>,
+    clear: Vec<u8>,
+}
+
+impl Attempts {
+    pub(super) fn of(&self, index: usize) -> Option<&Attempt> {
+        self.attempts.get(index)?.as_ref()
+    }
+
+    pub(super) fn inner(&self, inside: &Inside) -> &[u8] {
+        &self.clear[inside.range.clone()]
+    }
+}
+
+impl Keyring {
+    /// SAs are numbered in the order in which they are added.
+    pub(super) fn add(&mut self, sa: &SaKeys, keys: Option<Keys>) {
+        let (number, usable) = (self.keys.len(), keys.is_some());
+        self.keys.push(keys);
+        let by_address = self.by_address.entry((sa.spi, sa.destination)).or_default();
+        for candidates in [by_address, self.by_spi.entry(sa.spi).or_default()] {
+            let key = (sa.integrity.name(), sa.integrity_key.clone());
+            if !usable || candidates.integrity_keys.insert(key) {
+                candidates.sas.push(number);
+            }
+        }
+    }
+
+    /// Opens what is in these frames, and is read where `looks` says so; in the memory of earlier attempts.
+    pub(super) fn open(
+        &self,
+        frames: &[pcapng::Frame],
+        looks: impl Fn(&pcapng::Frame) -> bool,
+        Attempts { mut attempts, mut clear }: Attempts,
+    ) -> Attempts {
+        attempts.clear();
+        attempts.resize(frames.len(), None);
+        clear.clear();
+        let mut verified: BTreeMap<Sa, (Vec<usize>, Vec<esp::Verified<'_>>)> = BTreeMap::new();
+        for (index, frame) in frames.iter().enumerate().filter(|(_, frame)| looks(frame)) {
+            let Some((destination, sealed, encapsulated)) = sealed(frame) else { continue };
+            let Some((sa, result)) = self.verify(destination, &sealed, encapsulated) else { continue };
+            let result = match result {
+                Some(Ok(packet)) => {
+                    let (indices, packets) = verified.entry(sa).or_default();
+                    indices.push(index);
+                    packets.push(packet);
+                    continue;
+                }
+                Some(Err(e)) => Some(Err(e)),
+                None => None,
+            };
+            attempts[index] = Some(Attempt { sa, result });
+        }
+        for (sa, (indices, packets)) in verified {
+            let Some(keys) = &self.keys[sa] else { continue };
+            for (index, result) in indices.into_iter().zip(esp::open_all(keys, &packets, &mut clear)) {
+                attempts[index] = Some(Attempt { sa, result: Some(result) });
+            }
+        }
+        Attempts { attempts, clear }
+    }
+
+    /// The SA of a packet, and whether its integrity value is right; nothing if no SA has its SPI and destination.
+    fn verify<'a>(
+        &self,
+        destination: Ipv4Addr,
+        sealed: &esp::Packet<'a>,
+        encapsulated: bool,
+    ) -> Option<(Sa, Option<Result<esp::Verified<'a>, OpenError>>)> {
+        let addressed = self.by_address.get(&(sealed.spi, destination));
+        // Translation replaces the destination that the SA was made with (RFC 3948 section 2.1).
+        let translated = || self.by_spi.get(&sealed.spi).filter(|_| encapsulated);
+        let Candidates { sas, latest, .. } = addressed.or_else(translated)?;
+        let verify = |&sa: &Sa| Some((sa, esp::verify(self.keys[sa].as_ref()?, sealed.bytes)));
+        // A kernel may give an SPI again after the SA is gone: the keys tell which one it is.
+        let hint = latest.load(Ordering::Relaxed);
+        for at in (hint..sas.len()).chain(0..hint) {
+            if let Some((sa, result @ (Ok(_) | Err(OpenError::PartialBlock { .. })))) = verify(&sas[at]) {
+                latest.store(at, Ordering::Relaxed);
+                return Some((sa, Some(result)));
+            }
+        }
+        // It is laid at the door of the first SA with keys, or else of the first.
+        let blamed = sas.iter().find_map(verify).map(|(sa, result)| (sa, Some(result)));
+        blamed.or(sas.first().map(|&sa| (sa, None)))
+    }
+}
+
+/// The ESP packet of a whole frame, where it goes, and whether it comes in UDP.
+fn sealed(frame: &pcapng::Frame) -> Option<(Ipv4Addr, esp::Packet<'_>, bool)> {
+    let (ethertype, payload) = frame.link.network(&frame.data).ok()?;
+    let packet = ipv4::Packet::parse(payload).ok().filter(|_| ethertype == ethernet::IPV4)?;
+    match packet.protocol {
+        _ if packet.is_fragment() => None,
+        protocol::ESP => Some((packet.destination, esp::Packet::parse(packet.payload).ok()?, false)),
+        protocol::UDP => {
+            let datagram = Datagram::parse(packet.payload).ok()?;
+            let translated = datagram.uses(esp::NAT_PORT) && !datagram.uses(isakmp::PORT);
+            match Encapsulated::parse(datagram.payload) {
+                Ok(Encapsulated::Esp(sealed)) if translated => Some((packet.destination, sealed, true)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
