@@ -32,6 +32,8 @@ pub mod audit;
 mod error;
 pub mod esp;
 pub mod ethernet;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod hex;
 pub mod icmp;
 pub mod ipv4;

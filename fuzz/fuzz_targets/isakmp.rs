@@ -1,0 +1,6 @@
+//! Conversations of IKE, through the audit; `tunnelproof_wire::fuzzing` says what must hold.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| wire::fuzzing::isakmp(input));
