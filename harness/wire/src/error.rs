@@ -38,6 +38,8 @@ pub enum Error {
     KeyLength { spi: u32, what: &'static str, algorithm: &'static str, found: usize, needs: usize },
     #[error("a {what} of IKE is not hexadecimal: write two digits for each byte")]
     IkeKeyDigits { what: &'static str },
+    #[error("{0}")]
+    Table(crate::wireshark::Remark),
     #[error("an initialisation vector of {found} bytes: {algorithm} needs {needs}")]
     Vector { algorithm: &'static str, found: usize, needs: usize },
 }

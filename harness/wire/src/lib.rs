@@ -8,7 +8,7 @@
 //! | [`esp`] | ESP, also inside UDP; opening and sealing with the keys of a kernel's SA |
 //! | [`isakmp`] | both versions of IKE as far as they are in clear: header, payloads, offers and answers, vendor IDs |
 //! | [`probe`], [`marker`] | the numbered packet that guests exchange, and the frame that ends a capture |
-//! | [`wireshark`] | the keys, as Wireshark wants them |
+//! | [`wireshark`] | the keys, as Wireshark wants them and as it has them |
 //! | [`audit`] | the judgement: every frame in one class, every ESP packet decrypted, nothing left over |
 //!
 //! ```

@@ -1,10 +1,36 @@
-//! Keys as Wireshark wants them, so that a reader can open the capture and see inside the tunnel.
+//! Keys as Wireshark wants them, so that a reader can open the capture and see inside the tunnel; and as it has them, so
+//! that the audit can.
 
-use std::fmt::Write;
+mod fields;
+mod parse;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::{self, Write};
 
 use policy::{Encryption, Hash};
 
 use crate::audit::SaKeys;
+
+pub use parse::{Table, parse_esp_sa, parse_ikev1_decryption_table};
+pub use pattern::{Addresses, SaPattern, Spis, Stream, sas};
+
+/// What is to be said of a place in a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    pub text: String,
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.line, self.column, self.text)
+    }
+}
 
 /// The lines of Wireshark's file `esp_sa`, one for each SA.
 ///
@@ -33,38 +59,4 @@ pub fn esp_sa_table(sas: &[SaKeys]) -> String {
         );
         table
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_has_the_eight_columns_that_every_version_reads() {
-        let sa = SaKeys {
-            spi: 0xbeef,
-            source: [192, 0, 2, 1].into(),
-            destination: [192, 0, 2, 2].into(),
-            encryption: Encryption::TripleDes,
-            encryption_key: "00112233445566778899aabbccddeeff0123456789abcdef".to_owned(),
-            integrity: Hash::Md5,
-            integrity_key: "0x000102030405060708090a0b0c0d0e0f".to_owned(),
-            added_ns: None,
-            deleted_ns: None,
-        };
-        let aes = SaKeys { encryption: Encryption::Aes256, integrity: Hash::Sha1, ..sa.clone() };
-        let expected = concat!(
-            r#""IPv4","192.0.2.1","192.0.2.2","0x0000beef","TripleDES-CBC [RFC2451]","#,
-            r#""0x00112233445566778899aabbccddeeff0123456789abcdef","HMAC-MD5-96 [RFC2403]","#,
-            r#""0x000102030405060708090a0b0c0d0e0f""#,
-            "\n"
-        );
-        assert_eq!(esp_sa_table(&[sa]), expected);
-        let newer = [Hash::Sha256, Hash::Sha384, Hash::Sha512].map(|integrity| SaKeys { integrity, ..aes.clone() });
-        let line = esp_sa_table(&[aes]);
-        assert!(line.contains(r#""AES-CBC [RFC3602]""#) && line.contains(r#""HMAC-SHA-1-96 [RFC2404]""#), "{line}");
-        let lines = esp_sa_table(&newer);
-        let names = ["HMAC-SHA-256-128 [RFC4868]", "HMAC-SHA-384-192 [RFC4868]", "HMAC-SHA-512-256 [RFC4868]"];
-        assert!(lines.lines().zip(names).all(|(line, name)| line.contains(&format!("\"{name}\""))), "{lines}");
-    }
 }
