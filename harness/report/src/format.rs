@@ -31,6 +31,27 @@ pub fn length(ms: u64) -> String {
     }
 }
 
+/// Nanoseconds as `7203.900`: seconds, as tools for captures count.
+pub fn seconds(ns: u64) -> String {
+    let ms = ns / 1_000_000;
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}
+
+/// `frame 7`, `frames 7, 9`, and of many the first ones; nothing of none.
+pub fn frames(frames: &[u64]) -> Option<String> {
+    const SHOWN: usize = 8;
+    let listed: Vec<_> = frames.iter().take(SHOWN).map(u64::to_string).collect();
+    let more = match frames.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {} more", count(more as u64)),
+    };
+    match listed.len() {
+        0 => None,
+        1 => Some(format!("frame {}", listed[0])),
+        _ => Some(format!("frames {}{more}", listed.join(", "))),
+    }
+}
+
 /// `12345` as `12,345`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();

@@ -72,16 +72,21 @@ fn status(cell: &CellRecord) -> TestCaseStatus {
     status
 }
 
-/// The checks that do not hold and the findings of the audit, a line each.
+/// The checks that do not hold and the findings of the audit, with all that they say.
 fn contradictions(cell: &CellRecord) -> String {
-    let checks = cell.checks.iter().filter(|check| !check.holds).map(|check| {
-        format!("{}: {}\n  expected {}\n  observed {}", check.code, check.requirement, check.expected, check.observed)
-    });
-    let findings = cell.account.iter().flat_map(|account| &account.findings).map(|finding| match finding.frame() {
-        Some(frame) => format!("{}: frame {frame}: {}", finding.code, finding.observed),
-        None => format!("{}: {}", finding.code, finding.observed),
+    let checks =
+        cell.checks.iter().filter(|check| !check.holds).map(|check| {
+            contradiction(&check.code, &check.requirement, &check.expected, &check.observed, &check.frames)
+        });
+    let findings = cell.account.iter().flat_map(|account| &account.findings).map(|finding| {
+        contradiction(&finding.code, &finding.requirement, &finding.expected, &finding.observed, &finding.frames)
     });
     checks.chain(findings).collect::<Vec<_>>().join("\n")
+}
+
+fn contradiction(code: &str, requirement: &str, expected: &str, observed: &str, frames: &[u64]) -> String {
+    let frames = format::frames(frames).map_or(String::new(), |frames| format!(" ({frames})"));
+    format!("{code}: {requirement}\n  expected {expected}\n  observed {observed}{frames}")
 }
 
 fn steps(cell: &CellRecord) -> String {

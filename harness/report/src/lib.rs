@@ -1,5 +1,5 @@
 //! Views of a record: `record.json` itself, `report.html` for people, `report.md` and `badge.svg` for
-//! pages that show a result, `junit.xml` for build servers.
+//! pages that show a result, `junit.xml` for build servers; and for each cell the conversation of its gateways.
 //!
 //! Every view is a function of the record alone, so a report can be made again at any time from
 //! `record.json`, and two reports differ only where two records differ.
@@ -11,13 +11,15 @@ mod file;
 mod format;
 mod html;
 mod junit;
+pub mod ladder;
 mod markdown;
 mod secret;
 mod traffic;
+mod words;
 
-use std::path::Path;
+use std::path::{Component, Path};
 
-use runner::record::Record;
+use runner::record::{CellRecord, Record};
 
 pub use badge::render as render_badge;
 pub use error::ReportError;
@@ -31,6 +33,9 @@ pub const JUNIT: &str = "junit.xml";
 pub const HTML: &str = "report.html";
 pub const MARKDOWN: &str = "report.md";
 pub const BADGE: &str = "badge.svg";
+/// And in a cell's folder: its conversation as a drawing and as text.
+pub const SEQUENCE: &str = "sequence.svg";
+pub const LADDER: &str = "ladder.txt";
 
 /// Writes every view of the record into the run's folder, which is made where it is missing. Each
 /// file is replaced as a whole: whoever reads it meanwhile sees the old one or the new one.
@@ -46,7 +51,33 @@ pub fn write_views(record: &Record, dir: &Path) -> Result<(), ReportError> {
     file::replace(&dir.join(JUNIT), render_junit(record)?.as_bytes())?;
     file::replace(&dir.join(MARKDOWN), render_markdown(record).as_bytes())?;
     file::replace(&dir.join(BADGE), render_badge(record).as_bytes())?;
+    for cell in &record.cells {
+        write_conversation(cell, dir)?;
+    }
     file::replace(&dir.join(HTML), render_html(record)?.as_bytes())
+}
+
+/// Beside the capture that they are about, if that is there.
+fn write_conversation(cell: &CellRecord, dir: &Path) -> Result<(), ReportError> {
+    let Some(folder) = cell_folder(cell).map(|folder| dir.join(folder)).filter(|folder| folder.is_dir()) else {
+        return Ok(());
+    };
+    if let Some(drawing) = html::sequence::file(cell) {
+        file::replace(&folder.join(SEQUENCE), drawing.as_bytes())?;
+    }
+    match &cell.account {
+        Some(account) => {
+            let text = ladder::render(account, &[], ladder::Style::plain(ladder::Style::WIDTH));
+            file::replace(&folder.join(LADDER), text.as_bytes())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Where a cell's evidence lies, if that is beneath the run's folder: a record may come from anywhere.
+fn cell_folder(cell: &CellRecord) -> Option<&Path> {
+    let folder = Path::new(cell.evidence.capture.as_deref()?).parent()?;
+    folder.components().all(|part| matches!(part, Component::Normal(_))).then_some(folder)
 }
 
 /// Reads the record of a run from its folder, or from the file itself.

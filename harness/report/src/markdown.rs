@@ -26,6 +26,7 @@ pub fn render(record: &Record) -> String {
         }
         out.push('\n');
         skipped_steps(&cells, &mut out);
+        findings(&cells, &mut out);
     }
     let images =
         record.laboratory.images.iter().map(|image| format!("{} ({})", text(&image.version), code(&image.digest)));
@@ -74,6 +75,33 @@ fn skipped_steps(cells: &[&CellRecord], out: &mut String) {
         let _ = writeln!(out, "- {}, in {count} of {all}: {}", text(step), text(reason));
     }
     out.push('\n');
+}
+
+/// What the audit has against each cell, the first ones in full.
+fn findings(cells: &[&CellRecord], out: &mut String) {
+    const SHOWN: usize = 10;
+    for cell in cells {
+        let findings = cell.account.as_ref().map_or(&[][..], |account| &account.findings);
+        if findings.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "{} in {}:\n", format::plural(findings.len(), "finding"), code(&cell.id));
+        for finding in findings.iter().take(SHOWN) {
+            let frames = format::frames(&finding.frames).map_or(String::new(), |frames| format!(" in {frames}"));
+            let _ = writeln!(
+                out,
+                "- {}{frames}: observed {}; expected {}; required by {}",
+                code(&finding.code),
+                text(&finding.observed),
+                text(&finding.expected),
+                text(&finding.requirement)
+            );
+        }
+        if let more @ 1.. = findings.len().saturating_sub(SHOWN) {
+            let _ = writeln!(out, "- and {} more", format::count(more as u64));
+        }
+        out.push('\n');
+    }
 }
 
 fn row(cell: &CellRecord) -> String {

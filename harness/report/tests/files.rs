@@ -8,7 +8,9 @@ use std::{fs, path::PathBuf};
 
 use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 use runner::record::Verdict;
-use tunnelproof_report::{BADGE, HTML, JUNIT, MARKDOWN, RECORD, ReportError, read, render_junit, write};
+use tunnelproof_report::{
+    BADGE, HTML, JUNIT, LADDER, MARKDOWN, RECORD, ReportError, SEQUENCE, read, render_junit, write,
+};
 
 fn folder(name: &str) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{name}-{}", std::process::id()));
@@ -46,6 +48,26 @@ fn files_are_replaced_and_nothing_else_is_left() {
 }
 
 #[test]
+fn a_conversation_is_written_beside_its_capture_and_nowhere_else() {
+    let dir = folder("conversation");
+    let mut record = sample::record();
+    record.cells.truncate(2);
+    record.cells[1].evidence.capture = Some("../outside/capture.pcapng".into());
+    let cell = dir.join("run").join("cells").join(&record.cells[0].id);
+    fs::create_dir_all(&cell).unwrap();
+    fs::create_dir_all(dir.join("outside")).unwrap();
+    write(&record, &dir.join("run")).unwrap();
+    let (drawing, ladder) = (fs::read_to_string(cell.join(SEQUENCE)), fs::read_to_string(cell.join(LADDER)));
+    let outside = fs::read_dir(dir.join("outside")).unwrap().count();
+    fs::remove_dir_all(&dir).unwrap();
+    let drawing = drawing.unwrap();
+    assert!(drawing.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox="), "{drawing}");
+    assert!(!drawing.contains("var(--") && !drawing.contains("<script") && !drawing.contains("href"), "{drawing}");
+    assert!(ladder.unwrap().contains("quick mode 1"));
+    assert_eq!(outside, 0);
+}
+
+#[test]
 fn what_cannot_be_read_or_made_is_named() {
     let dir = folder("missing");
     let missing = read(&dir).unwrap_err();
@@ -79,7 +101,7 @@ fn junit_tells_reasons_contradictions_and_steps() {
     assert!(message.as_ref().unwrap().as_str().contains("crossed the internet in clear"));
     let description = description.as_ref().unwrap().as_str();
     assert!(
-        description.contains("expected 0 packets") && description.contains("clear-text: frame 1204"),
+        description.contains("expected 0 packets") && description.contains("clear-text: RFC 4301 section 5.1"),
         "{description}"
     );
     let steps = cases[2].system_out.as_ref().unwrap().as_str();

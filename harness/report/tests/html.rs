@@ -36,7 +36,7 @@ fn fill(value: &mut serde_json::Value, text: &str) {
     use serde_json::Value;
     match value {
         // Verdicts, sides, algorithms, versions and addresses are typed, so no foreign text gets into them.
-        Value::String(s) if s.parse::<std::net::Ipv4Addr>().is_err() && !typed(s) => *s = text.to_owned(),
+        Value::String(s) if !typed(s) => *s = text.to_owned(),
         Value::Array(items) => items.iter_mut().for_each(|item| fill(item, text)),
         Value::Object(members) => members.values_mut().for_each(|member| fill(member, text)),
         _ => {}
@@ -46,10 +46,26 @@ fn fill(value: &mut serde_json::Value, text: &str) {
 fn typed(text: &str) -> bool {
     let verdict = Verdict::ALL.iter().any(|verdict| verdict.name() == text);
     let words = [
-        "done", "failed", "internet", "local", "remote", "aes128", "aes256", "3des", "sha1", "modp1536", "IKEv1",
+        "done",
+        "failed",
+        "internet",
+        "local",
+        "remote",
+        "aes128",
+        "aes256",
+        "3des",
+        "sha1",
+        "modp1536",
+        "IKEv1",
         "IKEv2",
+        "clear",
+        "authenticated",
+        "opened",
+        "decrypted",
+        "seen",
     ];
-    verdict || words.contains(&text)
+    let address = text.parse::<std::net::Ipv4Addr>().is_ok() || text.parse::<std::net::SocketAddrV4>().is_ok();
+    verdict || address || words.contains(&text)
 }
 
 #[test]
@@ -283,4 +299,62 @@ fn of_many_cells_the_proven_ones_are_shown_in_brief_and_the_refuted_in_full() {
     let html = render_html(&of(cells)).unwrap();
     let last = section(&html, "c.last");
     assert!(last.contains("<svg") && last.contains("Requests to the cloud"));
+}
+
+#[test]
+fn a_finding_and_a_check_say_what_requires_them_and_which_frames_show_it() {
+    let html = render_html(&sample::record()).unwrap();
+    let refuted = section(&html, "c.one-tunnel-router-libreswan-ike.encryption-aes256");
+    let findings = &refuted[refuted.find("class=\"findings\"").unwrap()..];
+    for part in [
+        "<span class=\"frame\">frame 1204</span>",
+        "<dt>Required by</dt><dd>RFC 4301 section 5.1</dd>",
+        "<dt>Expected</dt><dd>no packet between the protected networks in clear on the internet</dd>",
+        "<dt>Observed</dt><dd>probe 5",
+    ] {
+        assert!(findings.contains(part), "{part} in {findings}");
+    }
+    let mut cell = sample::proven("libreswan", "strongSwan 5.9.14", "aes128");
+    cell.checks[0].frames = vec![7, 9];
+    assert!(render_html(&of(vec![cell])).unwrap().contains("<small class=\"in\">frames 7, 9</small>"));
+}
+
+#[test]
+fn a_negotiation_shows_its_quick_modes() {
+    let mut cell = sample::proven("libreswan", "strongSwan 5.9.14", "aes128");
+    let html = render_html(&of(vec![cell.clone()])).unwrap();
+    for part in [
+        "<dd>198.51.100.10 and 203.0.113.20</dd>",
+        "<dd>586 probes, 586 answers</dd>",
+        "<dd>all decrypted, 1,180 messages authenticated</dd>",
+        "<code>1b5c9e07</code><small class=\"in\">frames 14, 15, 16</small>",
+        "<td>modp1536, seen in both messages</td>",
+        "<td>10.10.0.0/16 and 172.16.10.0/24</td>",
+        "<td>those of the SAs</td>",
+    ] {
+        assert!(html.replace("&#x2f;", "/").contains(part), "{part}");
+    }
+    cell.account.as_mut().unwrap().negotiations[0].quick_modes[0].keys_match = Some(false);
+    assert!(render_html(&of(vec![cell])).unwrap().contains("<span class=\"no\">others than those of the SAs</span>"));
+}
+
+#[test]
+fn the_conversation_is_drawn_and_cut_where_it_is_long() {
+    let mut cell = sample::proven("libreswan", "strongSwan 5.9.14", "aes128");
+    let drawing = |cell: &CellRecord| {
+        let html = render_html(&of(vec![cell.clone()])).unwrap();
+        markup::read(&html).unwrap();
+        let from = html.find("<title>The conversation of IKE between router of main").unwrap();
+        html[from..from + html[from..].find("</svg>").unwrap()].to_owned()
+    };
+    let whole = drawing(&cell);
+    assert_eq!(whole.matches("class=\"arrow").count(), 14, "13 messages, one of which was sent again: {whole}");
+    for text in ["router of main", "main mode 1", "authenticated", "DPD probe and answer, 585 more up to frame 1,296"] {
+        assert!(whole.contains(&format!(">{text}</text>")), "{text} in {whole}");
+    }
+    let messages = &mut cell.account.as_mut().unwrap().messages;
+    let one = messages[11].clone();
+    messages.extend(vec![one; 500]);
+    let cut = drawing(&cell);
+    assert!(cut.contains("483 messages more: see the ladder") && cut.len() < 24_000, "{}", cut.len());
 }

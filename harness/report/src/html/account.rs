@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use policy::Version;
 use runner::record::SaSummary;
 use serde::Serialize;
-use wire::audit::{Account, Negotiation, PointAccount, Side};
+use wire::audit::{Account, Negotiation, PointAccount, QuickMode, Side};
 
 use super::{flows, sas};
-use crate::{format, traffic::Traffic};
+use crate::{format, traffic::Traffic, words};
 
 /// How many of the packets that were meant to arrive were seen protected, equal, and received.
 #[derive(Serialize)]
@@ -133,38 +132,62 @@ struct Negotiated<'a> {
     attributes: &'a str,
     /// How much was put up for choice, in words.
     offered: String,
-    quick_modes: usize,
+    secrecy: String,
+    identities: Option<String>,
+    dpd: Option<String>,
+    quick_modes: Vec<Quick>,
     vendor_ids: &'a [String],
 }
 
 impl<'a> Negotiated<'a> {
     fn new(negotiation: &'a Negotiation) -> Self {
-        let chosen = negotiation.chosen.as_ref().map(|chosen| {
-            let known = [
-                chosen.encryption.map(|encryption| encryption.to_string()),
-                chosen.hash.map(|hash| hash.to_string()),
-                chosen.group.map(|group| group.to_string()),
-                chosen.pre_shared_key.then(|| "pre-shared key".to_owned()),
-                chosen.lifetime_seconds.map(|seconds| format!("{seconds} s")),
-            ];
-            known.into_iter().flatten().collect::<Vec<_>>().join(", ")
-        });
         Self {
             initiator: negotiation.initiator.to_string(),
             responder: negotiation.responder.to_string(),
             cookies: &negotiation.cookies,
             exchange: &negotiation.exchange,
             frame: negotiation.answer_frame,
-            chosen,
+            chosen: negotiation.chosen.as_ref().map(words::chosen),
             attributes: negotiation.chosen.as_ref().map_or("", |chosen| &chosen.text),
-            offered: match (negotiation.version, negotiation.offered) {
-                (Version::V1, 1) => "1 transform".to_owned(),
-                (Version::V1, many) => format!("{many} transforms"),
-                (Version::V2, 1) => "1 proposal".to_owned(),
-                (Version::V2, many) => format!("{many} proposals"),
-            },
-            quick_modes: negotiation.quick_modes.len(),
+            offered: words::offered(negotiation),
+            secrecy: words::secrecy(negotiation),
+            identities: words::identities(negotiation),
+            dpd: words::dpd(negotiation),
+            quick_modes: negotiation.quick_modes.iter().map(|mode| Quick::new(mode, negotiation)).collect(),
             vendor_ids: &negotiation.vendor_ids,
+        }
+    }
+}
+
+/// A Quick Mode: a row of the negotiation's table.
+#[derive(Serialize)]
+struct Quick {
+    id: String,
+    initiator: String,
+    frames: String,
+    chosen: Option<String>,
+    attributes: String,
+    pfs: String,
+    selectors: Option<String>,
+    spis: Option<String>,
+    keys: &'static str,
+    /// Whether the keys are others than those in use.
+    differ: bool,
+}
+
+impl Quick {
+    fn new(mode: &QuickMode, negotiation: &Negotiation) -> Self {
+        Self {
+            id: format!("{:08x}", mode.message_id),
+            initiator: mode.initiator.to_string(),
+            frames: format::frames(&mode.frames).unwrap_or_default(),
+            chosen: mode.chosen.as_ref().map(words::child),
+            attributes: mode.chosen.as_ref().map_or(String::new(), |chosen| chosen.text.clone()),
+            pfs: words::pfs(mode.pfs),
+            selectors: words::selectors(mode),
+            spis: words::spis(mode, negotiation),
+            keys: words::keys(mode),
+            differ: mode.keys_match == Some(false),
         }
     }
 }

@@ -7,7 +7,7 @@ use runner::record::{CellRecord, Check, Negotiated, StateChange, StepStatus};
 use serde::Serialize;
 use wire::audit::Finding;
 
-use super::{Badge, account, api, evidence, timeline, topology};
+use super::{Badge, account, api, evidence, sequence, timeline, topology};
 use crate::format;
 
 #[derive(Serialize)]
@@ -28,11 +28,12 @@ pub struct Cell<'a> {
     rerun: String,
     wall: String,
     virtual_time: String,
-    checks: &'a [Check],
+    checks: Vec<Checked<'a>>,
     failed: usize,
-    findings: &'a [Finding],
+    findings: Vec<Found<'a>>,
     topology: Option<Value>,
     timeline: Option<Value>,
+    sequence: Option<Value>,
     steps: Vec<Step<'a>>,
     account: Option<account::Shown<'a>>,
     api: Vec<api::Call<'a>>,
@@ -60,17 +61,18 @@ impl<'a> Cell<'a> {
             rerun: format!("tunnelproof run {}{}", ground(world), evidence::quoted(&cell.id)),
             wall: format::length(cell.wall_ms),
             virtual_time: format::length(cell.virtual_ms),
-            checks: &cell.checks,
+            checks: cell.checks.iter().map(Checked::new).collect(),
             failed: cell.checks.iter().filter(|check| !check.holds).count(),
-            findings: cell.account.as_ref().map_or(&[], |account| &account.findings),
+            findings: cell.account.iter().flat_map(|account| &account.findings).map(Found::new).collect(),
             topology: drawing(full, || topology::draw(cell)),
             timeline: drawing(full, || timeline::draw(cell)),
+            sequence: drawing(full, || sequence::draw(cell, sequence::IN_THE_REPORT)),
             steps: if full { cell.steps.iter().map(Step::new).collect() } else { Vec::new() },
             account: cell.account.as_ref().filter(|_| full).map(|account| account::Shown::new(account, &cell.sas)),
             api: if full { api::calls(&cell.api) } else { Vec::new() },
             requests: format::plural(cell.api.len(), "request"),
             states: if full { states(&cell.states) } else { Vec::new() },
-            evidence: evidence::Shown::new(cell),
+            evidence: evidence::Shown::new(cell, full),
         }
     }
 }
@@ -86,6 +88,34 @@ fn ground(world: &str) -> &'static str {
 
 fn drawing(full: bool, draw: impl FnOnce() -> Option<String>) -> Option<Value> {
     if full { draw().map(Value::from_safe_string) } else { None }
+}
+
+/// A finding, its frames in words.
+#[derive(Serialize)]
+struct Found<'a> {
+    #[serde(flatten)]
+    finding: &'a Finding,
+    shown_by: Option<String>,
+}
+
+impl<'a> Found<'a> {
+    fn new(finding: &'a Finding) -> Self {
+        Self { finding, shown_by: format::frames(&finding.frames) }
+    }
+}
+
+/// A check, its frames in words.
+#[derive(Serialize)]
+struct Checked<'a> {
+    #[serde(flatten)]
+    check: &'a Check,
+    shown_by: Option<String>,
+}
+
+impl<'a> Checked<'a> {
+    fn new(check: &'a Check) -> Self {
+        Self { check, shown_by: format::frames(&check.frames) }
+    }
 }
 
 #[derive(Serialize)]

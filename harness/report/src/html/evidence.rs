@@ -6,7 +6,7 @@ use serde::Serialize;
 use wire::audit::{Account, Side};
 
 use super::svg;
-use crate::format;
+use crate::{LADDER, SEQUENCE, format};
 
 #[derive(Serialize)]
 pub struct Shown<'a> {
@@ -15,8 +15,8 @@ pub struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    pub fn new(cell: &'a CellRecord) -> Self {
-        Self { links: links(&cell.evidence), inside: Inside::new(&cell.evidence, cell.account.as_ref()) }
+    pub fn new(cell: &'a CellRecord, full: bool) -> Self {
+        Self { links: links(cell, full), inside: Inside::new(&cell.evidence, cell.account.as_ref()) }
     }
 }
 
@@ -27,7 +27,8 @@ struct Link<'a> {
     href: Value,
 }
 
-fn links(evidence: &Evidence) -> Vec<Link<'_>> {
+fn links(cell: &CellRecord, full: bool) -> Vec<Link<'_>> {
+    let evidence = &cell.evidence;
     let named = [
         ("capture", &evidence.capture),
         ("keys", &evidence.keys),
@@ -36,7 +37,17 @@ fn links(evidence: &Evidence) -> Vec<Link<'_>> {
     ];
     let named = named.into_iter().filter_map(|(label, path)| Some((label, path.as_deref()?)));
     let logs = evidence.logs.iter().map(|path| (log_name(path), path.as_str()));
-    named.chain(logs).map(|(label, path)| Link { label, href: Value::from_safe_string(svg::href(path)) }).collect()
+    let links = named.chain(logs).map(|(label, path)| (label, svg::href(path)));
+    let conversation = if full { conversation(cell) } else { Vec::new() };
+    links.chain(conversation).map(|(label, href)| Link { label, href: Value::from_safe_string(href) }).collect()
+}
+
+/// What was written beside the capture.
+fn conversation(cell: &CellRecord) -> Vec<(&'static str, String)> {
+    let (Some(account), Some(folder)) = (&cell.account, crate::cell_folder(cell)) else { return Vec::new() };
+    let link = |label, name: &str| (label, svg::href(&folder.join(name).to_string_lossy()));
+    let drawing = (!account.messages.is_empty()).then(|| link("sequence", SEQUENCE));
+    drawing.into_iter().chain([link("ladder", LADDER)]).collect()
 }
 
 /// Two machines may have logs of one name, so a log is named with its machine.

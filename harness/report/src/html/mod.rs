@@ -7,6 +7,7 @@ mod evidence;
 mod flows;
 mod plan;
 mod sas;
+pub mod sequence;
 mod summary;
 mod svg;
 mod timeline;
@@ -140,7 +141,7 @@ fn page(record: &Record) -> Page<'_> {
 
     let tally = summary::tally(&record.cells);
     Page {
-        style: Value::from_safe_string(STYLE.to_owned()),
+        style: Value::from_safe_string([sequence::BASE, STYLE, sequence::STYLE].concat()),
         script: Value::from_safe_string(SCRIPT.to_owned()),
         headline: claim::headline(&record.cells),
         packets: claim::packets(&record.cells),

@@ -115,6 +115,14 @@ impl Drawing {
         let (body, label) = (self.0, escape(label));
         format!(r#"<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">{body}</svg>"#)
     }
+
+    /// With a title and a description, for a drawing that may stand alone. Its text can be read and selected.
+    pub fn finish_described(self, height: i32, title: &str, about: &str) -> String {
+        let (body, title, about) = (self.0, escape(title), escape(about));
+        format!(
+            r#"<svg viewBox="0 0 {WIDTH} {height}" role="group" aria-label="{title}"><title>{title}</title><desc>{about}</desc>{body}</svg>"#
+        )
+    }
 }
 
 fn attribute(class: &'static str) -> String {

@@ -1,6 +1,8 @@
 //! A record such as a run leaves: tunnels that are proven, one that is refuted, and cells that did
 //! not come to a tunnel. Addresses are of the blocks for documentation (RFC 5737).
 
+pub mod conversation;
+
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use policy::{Encryption, Group, Hash};
@@ -377,11 +379,11 @@ fn account(encryption: Encryption, clean: bool) -> Account {
             vendor_ids: vec!["Dead Peer Detection v1.0 (RFC 3706)".into(), "RFC 3947 NAT-T".into(), "strongSwan".into()],
             secrecy: Secrecy::Decrypted,
             identities: [Some(ROUTER.to_string()), Some(CUSTOMER.to_string())],
-            quick_modes: Vec::new(),
-            dpd: [0; 2],
-            authenticated: 8,
+            quick_modes: vec![conversation::quick_mode(encryption)],
+            dpd: [586, 586],
+            authenticated: 1_180,
         }],
-        messages: Vec::new(),
+        messages: conversation::messages(encryption),
         findings: if clean {
             Vec::new()
         } else {
