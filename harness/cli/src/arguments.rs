@@ -18,6 +18,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run scenarios and write a report
     Run(RunArguments),
+    /// Account for every frame of a capture, ours or a foreign one, and show its conversation
+    Audit(AuditArguments),
     /// Validate scenario files; needs no privileges
     Check(PathArguments),
     /// Show what a run would build, send and expect
@@ -51,6 +53,22 @@ pub struct RunArguments {
     /// Print the record on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// A capture of Ethernet frames
+    pub capture: PathBuf,
+    /// A folder with what opens it: facts.json of a run, or Wireshark's esp_sa and ikev1_decryption_table
+    /// [default: the folder `keys` beside the capture, if it is there]
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+    /// Print the account as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write into this file instead of to standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 //! | status | means |
 //! |---|---|
 //! | 0 | every verdict is as expected |
-//! | 1 | a cell is refuted |
+//! | 1 | a cell is refuted, or a capture has findings |
 //! | 2 | the input is wrong |
 //! | 3 | the laboratory is broken, or cannot be made |
 
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     }
     let done = match Arguments::parse().command {
         Command::Run(arguments) => command::run::run(&arguments),
+        Command::Audit(arguments) => command::audit::run(&arguments),
         Command::Check(arguments) => command::check::run(&arguments),
         Command::Plan(arguments) => command::plan::run(&arguments),
         Command::Doctor(arguments) => command::doctor::run(&arguments),

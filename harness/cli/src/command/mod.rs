@@ -1,5 +1,6 @@
 //! The commands, and how they end.
 
+pub mod audit;
 pub mod check;
 pub mod doctor;
 pub mod plan;
