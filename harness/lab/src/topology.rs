@@ -15,7 +15,7 @@ mod exchange;
 mod router;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -86,6 +86,7 @@ pub struct Lab {
     /// Held while a customer is made ready: routers may call for the same one.
     meeting: AsyncMutex<()>,
     sa_logs: AsyncMutex<Vec<SaLog>>,
+    /// Those whose daemons tell what their key exchanges come to.
     gateways: Mutex<Vec<(Daemon, Weak<Machine>)>>,
     hardware: Mutex<u16>,
     /// What went wrong while the cloud was served: the cloud only tells that something did.
@@ -202,10 +203,10 @@ impl Lab {
         Ok(all)
     }
 
-    /// What the key exchanges of all gateways came to, as far as their daemons tell.
-    pub async fn shared_secrets(&self) -> Result<Vec<Vec<u8>>> {
+    /// What the key exchanges of all gateways came to, as far as their daemons tell; both ends tell the same.
+    pub async fn shared_secrets(&self) -> Result<BTreeSet<Vec<u8>>> {
         let gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut all = Vec::new();
+        let mut all = BTreeSet::new();
         for (daemon, machine) in gateways {
             if let Some(machine) = machine.upgrade() {
                 all.extend(gateway::shared_secrets(daemon, &machine).await?);
@@ -257,10 +258,12 @@ impl Lab {
         let log = SaLog::start(&machine).await?;
         self.sa_logs.lock().await.push(log);
         let machine = Arc::new(machine);
-        let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of a laboratory that stands, many have come and gone.
-        gateways.retain(|(_, machine)| machine.strong_count() > 0);
-        gateways.push((daemon, Arc::downgrade(&machine)));
+        // In a laboratory that stands they would have no end, and nothing is captured that they could open.
+        if self.plan.standing.is_none() {
+            gateway::ask_for_secrets(&machine).await?;
+            let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+            gateways.push((daemon, Arc::downgrade(&machine)));
+        }
         Ok(machine)
     }
 

@@ -34,7 +34,7 @@ pub mod esp;
 pub mod ethernet;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-mod hex;
+pub mod hex;
 pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;

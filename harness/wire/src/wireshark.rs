@@ -11,7 +11,7 @@ use std::fmt::{self, Write};
 
 use policy::{Encryption, Hash};
 
-use crate::audit::SaKeys;
+use crate::audit::{EncryptionKey, SaKeys};
 
 pub use parse::{Table, parse_esp_sa, parse_ikev1_decryption_table};
 pub use pattern::{Addresses, SaPattern, Spis, Stream, sas};
@@ -59,4 +59,10 @@ pub fn esp_sa_table(sas: &[SaKeys]) -> String {
         );
         table
     })
+}
+
+/// The lines of Wireshark's file `ikev1_decryption_table`, one for each IKE SA: the initiator's cookie, and the key of the
+/// cipher (RFC 2409 appendix B).
+pub fn ikev1_decryption_table(keys: &[EncryptionKey]) -> String {
+    keys.iter().map(|EncryptionKey { initiator_cookie, key }| format!("{initiator_cookie},{key}\n")).collect()
 }

@@ -43,11 +43,12 @@ impl Libreswan {
         machine.make_folder("/run/pluto").await?;
         let mut command = program("pluto");
         command
-            .env("LD_PRELOAD", WITNESS)
-            .env("SHARED_SECRETS", secrets::FILE)
             .args(["--nofork", "--config", CONFIGURATION, "--secretsfile", SECRETS])
             .args(["--nssdir", "/var/lib/ipsec/nss", "--ipsecdir", "/etc/ipsec.d", "--rundir", "/run/pluto"])
             .args(["--logfile", "/var/log/pluto.log"]);
+        if secrets::are_asked_for(&machine).await? {
+            command.env("LD_PRELOAD", WITNESS).env("SHARED_SECRETS", secrets::FILE);
+        }
         let mut pluto = machine.spawn(command, "pluto.out").await?;
         let wait = Wait::new(format!("pluto on {} to listen", machine.name()), START);
         while !machine.run(|| Path::new(SOCKET).exists()).await? {

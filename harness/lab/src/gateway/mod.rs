@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use ipnet::Ipv4Net;
 use policy::{Daemon, IkeVersion, Policy, PreSharedKey};
 
-pub(crate) use self::secrets::shared_secrets;
+pub(crate) use self::secrets::{ask_for as ask_for_secrets, shared_secrets};
 use crate::{Result, machine::Machine, xfrm};
 
 /// The daemons rekey this long before the end of a lifetime, and at random up to as much earlier, in seconds:

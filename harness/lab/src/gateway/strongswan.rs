@@ -7,7 +7,7 @@ use policy::{Daemon, IkeVersion, Proposal};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, REKEY_MARGIN, START, Status, Tunnel, kernel_status};
+use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, REKEY_MARGIN, START, Status, Tunnel, kernel_status, secrets};
 use crate::{
     Error, Result,
     machine::{Machine, Process},
@@ -32,6 +32,19 @@ charon {
             flush_line = yes
             default = 1
         }
+    }
+    syslog {
+        daemon { default = -1 }
+        auth { default = -1 }
+    }
+}
+";
+
+/// Level 4 has what key exchanges come to: `ike` that of phase 1, `chd` that of Quick Modes. A section of this name
+/// adds to the one above.
+const SECRETS_CONF: &str = "\
+charon {
+    filelog {
         secrets {
             path = /run/shared-secrets
             flush_line = yes
@@ -39,10 +52,6 @@ charon {
             ike = 4
             chd = 4
         }
-    }
-    syslog {
-        daemon { default = -1 }
-        auth { default = -1 }
     }
 }
 ";
@@ -139,7 +148,8 @@ impl Strongswan {
         for left in [SOCKET, "/run/charon.pid"] {
             machine.remove(left).await?;
         }
-        machine.write_file(CONFIGURATION, STRONGSWAN_CONF.into(), 0o644).await?;
+        let secrets = if secrets::are_asked_for(&machine).await? { SECRETS_CONF } else { "" };
+        machine.write_file(CONFIGURATION, [STRONGSWAN_CONF, secrets].concat().into(), 0o644).await?;
         let mut command = Command::new(CHARON);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin").env("STRONGSWAN_CONF", CONFIGURATION);
         let mut charon = machine.spawn(command, "charon.out").await?;

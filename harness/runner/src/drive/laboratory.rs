@@ -8,7 +8,10 @@ use lab::{
 };
 use policy::Prediction;
 use scenario::{Cell, Party, Step};
-use wire::audit::{Demanded, Expected, Facts, IkeKeys, SaKeys};
+use wire::{
+    audit::{Demanded, Expected, Facts, IkeKeys, SaKeys},
+    hex,
+};
 
 use super::{
     Drive, Failure, FarSide, Notebook, Tell,
@@ -49,7 +52,7 @@ async fn cell(job: &Job, tell: Tell<'_>, notebook: &Notebook, facts: &mut Facts)
     lab.finish_capture().await?;
     *facts = drive.facts();
     note_sas(&lab, notebook, facts).await?;
-    facts.ike.shared_secrets = lab.shared_secrets().await?.iter().map(|secret| hexadecimal(secret)).collect();
+    facts.ike.shared_secrets = lab.shared_secrets().await?.iter().map(|secret| hex::encode(secret)).collect();
     let undone = match drive.api.usage(&drive.far).await {
         Ok(()) => drive.undo().await,
         Err(e) => drive.undo().await.and(Err(e)),
@@ -85,14 +88,7 @@ async fn note_sas(lab: &Lab, notebook: &Notebook, facts: &mut Facts) -> Result<(
         for life in seen.lives {
             let sa = &life.sa;
             let keys = SaKeys { added_ns: Some(life.added_ns), deleted_ns: life.deleted_ns, ..sa.keys() };
-            // Both kernels hold the same SA: it lives from the first that has it to the last.
-            match facts.sas.iter_mut().find(|known| is_same(known, &keys)) {
-                Some(known) => {
-                    known.added_ns = known.added_ns.min(keys.added_ns);
-                    known.deleted_ns = known.deleted_ns.zip(keys.deleted_ns).map(|(one, other)| one.max(other));
-                }
-                None => facts.sas.push(keys),
-            }
+            note_keys(&mut facts.sas, keys);
             let summary = SaSummary {
                 machine: life.machine,
                 spi: sa.spi,
@@ -112,6 +108,17 @@ async fn note_sas(lab: &Lab, notebook: &Notebook, facts: &mut Facts) -> Result<(
         });
     }
     Ok(())
+}
+
+/// Both kernels hold the same SA: it lives from the first that has it to the last.
+fn note_keys(known: &mut Vec<SaKeys>, told: SaKeys) {
+    match known.iter_mut().find(|sa| is_same(sa, &told)) {
+        Some(sa) => {
+            sa.added_ns = sa.added_ns.min(told.added_ns);
+            sa.deleted_ns = sa.deleted_ns.zip(told.deleted_ns).map(|(one, other)| one.max(other));
+        }
+        None => known.push(told),
+    }
 }
 
 fn is_same(one: &SaKeys, other: &SaKeys) -> bool {
@@ -177,7 +184,7 @@ impl Drive<'_, Laboratory> {
             sas: Vec::new(),
             probes: self.far.traffic.sent().to_vec(),
             ike: IkeKeys {
-                pre_shared_keys: self.cell.customers.values().map(|c| hexadecimal(c.psk.expose().as_bytes())).collect(),
+                pre_shared_keys: self.cell.customers.values().map(|c| hex::encode(c.psk.expose().as_bytes())).collect(),
                 ..IkeKeys::default()
             },
             demanded: demanded(self.cell),
@@ -199,10 +206,6 @@ fn demanded(cell: &Cell) -> Option<Demanded> {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The logs that the daemons left, by their names within the cell's folder.
 pub(crate) fn logs(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
@@ -216,4 +219,53 @@ pub(crate) fn logs(folder: &Path) -> Vec<String> {
     }
     found.sort();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use policy::{Encryption, Hash};
+
+    use super::*;
+
+    fn held(spi: u32, added_ns: u64, deleted_ns: Option<u64>) -> SaKeys {
+        SaKeys {
+            spi,
+            source: [198, 51, 100, 2].into(),
+            destination: [203, 0, 113, 2].into(),
+            encryption: Encryption::Aes128,
+            encryption_key: "00".repeat(16),
+            integrity: Hash::Sha1,
+            integrity_key: "00".repeat(20),
+            added_ns: Some(added_ns),
+            deleted_ns,
+        }
+    }
+
+    fn noted(told: &[SaKeys]) -> Vec<SaKeys> {
+        told.iter().fold(Vec::new(), |mut known, told| {
+            note_keys(&mut known, told.clone());
+            known
+        })
+    }
+
+    #[test]
+    fn an_sa_lives_from_the_first_kernel_that_has_it_to_the_last_whichever_is_asked_first() {
+        let (one, other) = (held(1, 20, Some(90)), held(1, 10, Some(80)));
+        let whole = held(1, 10, Some(90));
+        assert_eq!(noted(&[one.clone(), other.clone()]), [whole.clone()]);
+        assert_eq!(noted(&[other, one]), [whole]);
+    }
+
+    #[test]
+    fn an_sa_that_a_kernel_still_has_is_not_deleted() {
+        let (gone, there) = (held(1, 10, Some(80)), held(1, 20, None));
+        assert_eq!(noted(&[gone.clone(), there.clone()]), [held(1, 10, None)]);
+        assert_eq!(noted(&[there, gone]), [held(1, 10, None)]);
+    }
+
+    #[test]
+    fn an_spi_that_is_used_again_with_other_keys_is_another_sa() {
+        let again = SaKeys { encryption_key: "11".repeat(16), ..held(1, 90, None) };
+        assert_eq!(noted(&[held(1, 10, Some(80)), again]).len(), 2);
+    }
 }

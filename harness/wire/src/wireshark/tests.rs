@@ -141,3 +141,19 @@ fn what_is_wrong_with_a_table_is_told_with_its_place() {
     let error = parse_ikev1_decryption_table("00,00").unwrap_err().to_string();
     assert_eq!(error, "1:1: a cookie of 1 bytes: write 8");
 }
+
+#[test]
+fn a_line_for_ike_is_a_cookie_and_a_key_without_quotes() {
+    let key = |initiator_cookie: &str, key: &str| EncryptionKey {
+        initiator_cookie: initiator_cookie.to_owned(),
+        key: key.to_owned(),
+    };
+    let keys = [
+        key("0123456789abcdef", "00112233445566778899aabbccddeeff0123456789abcdef"),
+        key("fedcba9876543210", "000102030405060708090a0b0c0d0e0f"),
+    ];
+    let expected = "0123456789abcdef,00112233445566778899aabbccddeeff0123456789abcdef\n\
+                    fedcba9876543210,000102030405060708090a0b0c0d0e0f\n";
+    assert_eq!(ikev1_decryption_table(&keys), expected);
+    assert_eq!(ikev1_decryption_table(&[]), "");
+}
