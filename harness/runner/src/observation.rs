@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use wire::audit::Facts;
+use wire::audit::{Account, Facts};
 
 use crate::{
     Error, Result,
@@ -59,6 +59,7 @@ pub(crate) const CAPTURE: &str = "capture.pcapng";
 pub(crate) const KEYS: &str = "keys";
 pub(crate) const FACTS: &str = "keys/facts.json";
 pub(crate) const ESP_SA: &str = "keys/esp_sa";
+pub(crate) const IKE_KEYS: &str = "keys/ikev1_decryption_table";
 pub(crate) const EVENTS: &str = "events.jsonl";
 pub(crate) const API: &str = "api.jsonl";
 pub(crate) const LOGS: &str = "logs";
@@ -81,6 +82,16 @@ pub(crate) fn write_facts(facts: &Facts, folder: &Path) -> Result<()> {
     put(&folder.join(FACTS), facts)?;
     let esp_sa = folder.join(ESP_SA);
     fs::write(&esp_sa, wire::wireshark::esp_sa_table(&facts.sas)).map_err(Error::file(&esp_sa))
+}
+
+/// The keys of IKE SAs, which only the audit finds.
+pub(crate) fn write_ike_keys(account: &Account, folder: &Path) -> Result<()> {
+    let path = folder.join(IKE_KEYS);
+    let table = wire::wireshark::ikev1_decryption_table(&account.encryption_keys);
+    if table.is_empty() {
+        return Ok(());
+    }
+    fs::write(&path, table).map_err(Error::file(&path))
 }
 
 /// One JSON value a line.

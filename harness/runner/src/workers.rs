@@ -145,6 +145,12 @@ impl Hand<'_> {
             Err(_) if observation.broken.is_some() => audit::Account::default(),
             Err(e) => return Err(Error::file(&path)(std::io::Error::other(e))),
         };
+        observation::write_ike_keys(&account, folder)?;
+        // What the audit has to say about a frame stands beside it where it is looked at.
+        let capture = fs::read(&path).map_err(Error::file(&path))?;
+        if let Ok(annotated) = pcapng::annotate(&capture, &audit::comments(&account)) {
+            fs::write(&path, annotated).map_err(Error::file(&path))?;
+        }
         let prediction = judge::predict(cell);
         let evidence =
             Evidence { cell, prediction: &prediction, observation: &observation, facts: &facts, account: &account };

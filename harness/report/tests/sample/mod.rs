@@ -330,6 +330,7 @@ fn account(encryption: Encryption, clean: bool) -> Account {
         verified: packets,
         first_sequence: 1,
         last_sequence: packets as u32,
+        first_frame: 12,
         first_seen_ns: 1_772_546_712_000_000_000,
         last_seen_ns: 1_772_546_712_780_000_000,
         encapsulated: 0,
@@ -384,6 +385,7 @@ fn account(encryption: Encryption, clean: bool) -> Account {
             authenticated: 1_180,
         }],
         messages: conversation::messages(encryption),
+        encryption_keys: Vec::new(),
         findings: if clean {
             Vec::new()
         } else {

@@ -137,6 +137,7 @@ impl Case {
                 verified: packets,
                 first_sequence: 1,
                 last_sequence: 1,
+                first_frame: 0,
                 first_seen_ns: 0,
                 last_seen_ns: 0,
                 encapsulated: 0,

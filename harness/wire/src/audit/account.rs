@@ -126,6 +126,10 @@ pub struct Account {
     #[serde(default)]
     pub messages: Vec<IkeMessage>,
     pub findings: Vec<Finding>,
+    /// Keys of the ciphers of those IKE SAs that were opened, for Wireshark's table. An account is shown to everyone, and
+    /// so they are never written with it.
+    #[serde(skip)]
+    pub encryption_keys: Vec<EncryptionKey>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +168,9 @@ pub struct SaAccount {
     pub verified: u64,
     pub first_sequence: u32,
     pub last_sequence: u32,
+    /// Number of the frame with its first packet.
+    #[serde(default)]
+    pub first_frame: u64,
     /// Capture time of the first and last packet, in nanoseconds since 1970 of the captured clock.
     pub first_seen_ns: u64,
     pub last_seen_ns: u64,

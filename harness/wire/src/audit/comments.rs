@@ -2,13 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::{Account, IkeMessage, PayloadShown, Sealed};
+use super::{Account, IkeMessage, PayloadShown, SaAccount, Sealed};
 
 /// Comments by number of frame: what each message of IKE says, and what refutes.
 pub fn comments(account: &Account) -> BTreeMap<u64, String> {
     let mut comments: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for message in &account.messages {
         comments.entry(message.frame).or_default().push(in_words(message));
+    }
+    for sa in &account.sas {
+        let SaAccount { spi, source, destination, packets, verified, .. } = sa;
+        let text = format!(
+            "first of {packets} packets of SPI {spi:#010x} from {source} to {destination}; the integrity check values of \
+             {verified} are right"
+        );
+        comments.entry(sa.first_frame).or_default().push(text);
     }
     for finding in &account.findings {
         for frame in &finding.frames {

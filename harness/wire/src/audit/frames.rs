@@ -193,7 +193,7 @@ impl<'a> Auditor<'a> {
 
     pub fn finish(mut self) -> Account {
         let flows = self.probes.finish(&self.points, &self.internet, &self.tunnels, self.facts, &mut self.findings);
-        let (negotiations, messages, _) = self.negotiations.finish(&mut self.findings);
+        let (negotiations, messages, encryption_keys) = self.negotiations.finish(&mut self.findings);
         for (code, &count) in self.found.iter().filter(|(_, count)| **count > KEPT) {
             let first = self.findings.iter().find(|finding| finding.code == *code).cloned();
             let observed = format!("{} more frames show this than are listed", count - KEPT);
@@ -212,6 +212,7 @@ impl<'a> Auditor<'a> {
             negotiations,
             messages,
             findings: self.findings,
+            encryption_keys,
         }
     }
 
@@ -371,6 +372,9 @@ impl<'a> Auditor<'a> {
             message: &message,
         };
         self.negotiations.see(&sent, &mut self.findings)?;
+        for spi in self.negotiations.deleted() {
+            self.tunnels.delete(spi, source, frame.time_ns);
+        }
         Ok(class)
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Negotiations<'a> {
     /// initiator's cookie.
     homes: HashMap<Cookie, usize>,
     conversation: Conversation,
+    /// SPIs that the last message had deleted.
+    deleted: Vec<u32>,
 }
 
 pub(super) struct Tracked {
@@ -65,6 +67,7 @@ impl<'a> Negotiations<'a> {
             by_initiator: HashMap::new(),
             homes: HashMap::new(),
             conversation: Conversation::default(),
+            deleted: Vec::new(),
         }
     }
 
@@ -83,6 +86,11 @@ impl<'a> Negotiations<'a> {
             return Ok(());
         }
         self.conversation.add(line);
+        let deletes = seen.payloads.iter().filter_map(|body| match body {
+            Body::Delete(delete) => Some(delete.esp_spis()),
+            _ => None,
+        });
+        self.deleted.extend(deletes.flatten());
         if seen.wrong_hash {
             let name = exchange::name(message.exchange);
             let text = format!("message {} of {name} {:#010x} has another", seen.ordinal, message.message_id);
@@ -124,6 +132,11 @@ impl<'a> Negotiations<'a> {
             tracked.quick_modes.see(sent, &seen, hash, self.facts, findings);
         }
         Ok(())
+    }
+
+    /// SPIs that the sender of the last message receives with no more.
+    pub(super) fn deleted(&mut self) -> impl Iterator<Item = u32> + use<> {
+        std::mem::take(&mut self.deleted).into_iter()
     }
 
     fn find(&self, message: &Message<'_>) -> Option<usize> {

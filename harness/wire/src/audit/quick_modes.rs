@@ -219,7 +219,7 @@ impl Tracked {
 
     /// Whether there is room for a key exchange, and of which group, in messages that stay closed.
     fn judge_length(&mut self, hash: Hash, demanded: Option<&Demanded>, findings: &mut Vec<Finding>) {
-        let [Some(offer), Some(answer)] = self.lengths else { return };
+        let ([Some(offer), Some(answer)], Pfs::Unknown) = (self.lengths, self.account.pfs) else { return };
         let groups = [offer, answer].map(|length| group_that_fits(length, hash));
         let [Some(offered), Some(answered)] = groups else { return };
         if offered == answered {

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     net::Ipv4Addr,
+    time::Duration,
 };
 
 use super::{
@@ -34,7 +35,12 @@ pub(super) struct Tunnel {
     first_point: Option<usize>,
     /// Per capture point, since each sees every packet once.
     sequences: HashMap<usize, Sequences>,
+    /// From when on nobody sends with it.
+    over_ns: Option<u64>,
 }
+
+/// A peer sends until it has heard that an SA is deleted, and what it sent is on its way.
+const IN_FLIGHT_NS: u64 = 1_000_000_000;
 
 impl Tunnels {
     pub(super) fn new(sas: &[SaKeys], findings: &mut Vec<Finding>) -> Self {
@@ -60,13 +66,15 @@ impl Tunnels {
                 verified: 0,
                 first_sequence: 0,
                 last_sequence: 0,
+                first_frame: 0,
                 first_seen_ns: 0,
                 last_seen_ns: 0,
                 encapsulated: 0,
                 added_ns: sa.added_ns,
                 deleted_ns: sa.deleted_ns,
             };
-            tunnels.push(Tunnel { account, first_point: None, sequences: HashMap::new() });
+            let over_ns = sa.deleted_ns;
+            tunnels.push(Tunnel { account, first_point: None, sequences: HashMap::new(), over_ns });
         }
         let pairs = sas.iter().map(|sa| pair(sa.source, sa.destination)).collect();
         Self { tunnels, keyring, pairs }
@@ -91,6 +99,16 @@ impl Tunnels {
             Defect::new(CLASS, Code::UnknownSpi, text)
         })?;
         self.tunnels[*sa].see(frame, &sealed, encapsulated, result.clone()).map(|inside| Some((*sa, inside?)))
+    }
+
+    /// The end that receives with this SPI says that it does so no more.
+    pub(super) fn delete(&mut self, spi: u32, receiver: Ipv4Addr, time_ns: u64) {
+        for Tunnel { account, over_ns, .. } in &mut self.tunnels {
+            let unwatched = account.added_ns.is_none() && account.deleted_ns.is_none();
+            if unwatched && account.spi == spi && account.destination == receiver {
+                over_ns.get_or_insert(time_ns.saturating_add(IN_FLIGHT_NS));
+            }
+        }
     }
 
     /// Source and destination of the SA.
@@ -128,6 +146,7 @@ impl Tunnel {
         if counts {
             if account.packets == 0 {
                 account.first_seen_ns = frame.time_ns;
+                account.first_frame = frame.number;
             }
             account.packets += 1;
             account.encapsulated += u64::from(encapsulated);
@@ -164,6 +183,12 @@ impl Tunnel {
             return Err(Defect::new(CLASS, Code::ReorderedSequence, text));
         }
         sequences.highest = sequence;
+        // Another point may see a packet a little after it was sent.
+        if let Some(over_ns) = self.over_ns.filter(|over_ns| counts && *over_ns < frame.time_ns) {
+            let late = Duration::from_nanos(frame.time_ns - over_ns);
+            let text = describe(&format_args!("it was sent {late:?} after the SA was deleted"));
+            return Err(Defect::new(CLASS, Code::PacketAfterDelete, text));
+        }
         Ok(Some(inside))
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     esp::{self, Encapsulated},
     ethernet,
     ipv4::{self, protocol},
+    pcapng,
     udp::Datagram,
 };
 
@@ -83,9 +84,9 @@ pub struct Stream {
 
 impl Stream {
     /// Of a frame that carries ESP, whole and in clear IPv4.
-    pub fn within(frame: &[u8]) -> Option<Self> {
-        let ethernet = ethernet::Frame::parse(frame).ok().filter(|frame| frame.ethertype == ethernet::IPV4)?;
-        let packet = ipv4::Packet::parse(ethernet.payload).ok().filter(|packet| !packet.is_fragment())?;
+    pub fn within(frame: &pcapng::Frame) -> Option<Self> {
+        let (ethernet::IPV4, payload) = frame.link.network(&frame.data).ok()? else { return None };
+        let packet = ipv4::Packet::parse(payload).ok().filter(|packet| !packet.is_fragment())?;
         let sealed = match packet.protocol {
             protocol::ESP => esp::Packet::parse(packet.payload).ok()?,
             protocol::UDP => {

@@ -5,7 +5,8 @@ mod keys;
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fmt,
+    fs::{self, File},
     io::{self, ErrorKind, IsTerminal, Write},
     path::{Path, PathBuf},
 };
@@ -13,8 +14,8 @@ use std::{
 use report::ladder::{self, Style, Tone};
 use rustix::termios::tcgetwinsize;
 use wire::{
-    audit::{Account, audit},
-    pcapng::{self, Capture},
+    audit::{Account, Facts, audit_reader},
+    pcapng::Reader,
     wireshark::Stream,
 };
 
@@ -26,12 +27,11 @@ use crate::{arguments::AuditArguments, paint};
 const BESIDE: &str = "keys";
 
 pub fn run(arguments: &AuditArguments) -> Result<Outcome, Failure> {
-    let capture = read(&arguments.capture)?;
     let keys = keys(arguments)?;
     for remark in &keys.remarks {
         eprintln!("{} {remark}", paint::yellow("note:"));
     }
-    let (account, unjudged) = judge(&capture, &keys);
+    let (account, unjudged) = judge(&arguments.capture, &keys)?;
     let text = if arguments.json {
         for text in &unjudged {
             eprintln!("{} {text}", paint::yellow("note:"));
@@ -48,10 +48,13 @@ pub fn run(arguments: &AuditArguments) -> Result<Outcome, Failure> {
     Ok(if account.findings.is_empty() { Outcome::AsExpected } else { Outcome::Unexpected })
 }
 
-fn read(path: &Path) -> Result<Capture, Failure> {
-    let wrong = |e: &dyn std::fmt::Display| Failure::Input(format!("{}: {e}", path.display()));
-    let bytes = fs::read(path).map_err(|e| wrong(&format_args!("{e}; name a capture in pcapng")))?;
-    pcapng::read(&bytes).map_err(|e| wrong(&e))
+fn open(path: &Path) -> Result<Reader<File>, Failure> {
+    let file = File::open(path).map_err(|e| wrong(path, format_args!("{e}; name a capture in pcapng or pcap")))?;
+    Reader::new(file).map_err(|e| wrong(path, e))
+}
+
+fn wrong(path: &Path, e: impl fmt::Display) -> Failure {
+    Failure::Input(format!("{}: {e}", path.display()))
 }
 
 /// Those that are named, and otherwise those that lie beside the capture.
@@ -71,15 +74,20 @@ fn keys(arguments: &AuditArguments) -> Result<Keys, Failure> {
 }
 
 /// The account, and what could not be judged without the facts of a run.
-fn judge(capture: &Capture, keys: &Keys) -> (Account, Vec<String>) {
+fn judge(path: &Path, keys: &Keys) -> Result<(Account, Vec<String>), Failure> {
+    let audit = |facts: &Facts| audit_reader(open(path)?, facts).map_err(|e| wrong(path, e));
     if let Some(facts) = keys.facts_of_a_run() {
-        return (audit(capture, &facts), Vec::new());
+        return Ok((audit(&facts)?, Vec::new()));
     }
-    let streams: BTreeSet<Stream> = capture.frames.iter().filter_map(|frame| Stream::within(&frame.data)).collect();
+    // Which SAs a line of a table means, only the packets tell.
+    let mut streams = BTreeSet::new();
+    for frame in open(path)? {
+        streams.extend(Stream::within(&frame.map_err(|e| wrong(path, e))?));
+    }
     let facts = keys.facts_for(&streams);
-    let mut account = audit(capture, &facts);
+    let mut account = audit(&facts)?;
     let unjudged = foreign::set_aside(&mut account, &streams, &facts.sas);
-    (account, unjudged)
+    Ok((account, unjudged))
 }
 
 fn style(on_screen: bool) -> Style {

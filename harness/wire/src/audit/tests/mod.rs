@@ -205,6 +205,7 @@ fn a_clean_run_is_accounted_for_to_the_last_frame() {
         verified: 3,
         first_sequence: 1,
         last_sequence: 3,
+        first_frame: 2,
         first_seen_ns: 2000,
         last_seen_ns: 18000,
         encapsulated: 0,
