@@ -1,10 +1,12 @@
 //! Every cell of `scenarios/` is a test, named by its id; and tshark has to see in each capture what the audit
 //! saw. What cannot run here is counted as ignored, with the reason.
 
+mod referee;
+
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::ExitCode,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -101,8 +103,7 @@ impl Proof {
         }
     }
 
-    /// tshark decrypts with the keys that were written down, checks each integrity value, and finds as many
-    /// packets of each SA as the audit did.
+    /// tshark says of every packet what we say.
     fn tshark_agrees(&self) -> Result<Completion, Failed> {
         let (record, out) = match self.record() {
             Ok(found) => found,
@@ -111,36 +112,11 @@ impl Proof {
         if record.verdict != Verdict::Proven {
             return Ok(Completion::ignored_with(format!("the cell is {}", record.verdict)));
         }
-        if Command::new("tshark").arg("--version").output().is_err() {
+        if !referee::is_here() {
             return Ok(Completion::ignored_with("tshark is not installed (apt-get install tshark)"));
         }
-        let folder = out.join("cells").join(&record.id);
         let account = record.account.as_ref().ok_or("a proven cell has an account")?;
-        let internet = account.points.iter().filter(|point| point.classes.contains_key("esp")).count() as u64;
-
-        let mut seen: BTreeMap<u32, u64> = BTreeMap::new();
-        for line in tshark(&folder, "esp", &["esp.spi", "esp.icv_good", "udp.dstport"])? {
-            let [spi, good, port] = line.as_slice() else { return Err(format!("tshark printed {line:?}").into()) };
-            if good != "1" && good != "True" {
-                return Err(format!("tshark found a wrong integrity value under SPI {spi}").into());
-            }
-            if port != "4242" {
-                return Err(format!("tshark found no probe under SPI {spi}, but port `{port}`").into());
-            }
-            let spi = u32::from_str_radix(spi.trim_start_matches("0x"), 16)?;
-            *seen.entry(spi).or_default() += 1;
-        }
-        let ours: BTreeMap<u32, u64> = account.sas.iter().map(|sa| (sa.spi, sa.verified * internet)).collect();
-        if seen != ours {
-            return Err(format!("tshark decrypted {seen:?}, the audit {ours:?}").into());
-        }
-        let isakmp = tshark(&folder, "isakmp", &["frame.number"])?.len() as u64;
-        let both = ["isakmp", "ikev2"];
-        let ours = account.points.iter().flat_map(|point| both.map(|class| point.classes.get(class).unwrap_or(&0)));
-        let ours: u64 = ours.sum();
-        if isakmp != ours {
-            return Err(format!("tshark sees {isakmp} ISAKMP messages, the audit {ours}").into());
-        }
+        referee::agrees(&out.join("cells").join(&record.id), account)?;
         Ok(Completion::Completed)
     }
 
@@ -168,22 +144,4 @@ struct Silent;
 impl runner::Progress for Silent {
     fn doing(&self, _: &str, _: &str) {}
     fn done(&self, _: &CellRecord) {}
-}
-
-/// The fields of the frames that a filter lets through, decrypted with the keys in the folder.
-fn tshark(folder: &Path, filter: &str, fields: &[&str]) -> Result<Vec<Vec<String>>, Failed> {
-    let mut command = Command::new("tshark");
-    command
-        .env("WIRESHARK_CONFIG_DIR", folder.join("keys"))
-        .args(["-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE"])
-        .args(["-Y", filter, "-T", "fields"])
-        .args(fields.iter().flat_map(|field| ["-e", field]))
-        .arg("-r")
-        .arg(folder.join("capture.pcapng"));
-    let output = command.output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
-    }
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
 }
