@@ -252,7 +252,7 @@ mod tests {
     fn an_sa_lives_from_the_first_kernel_that_has_it_to_the_last_whichever_is_asked_first() {
         let (one, other) = (held(1, 20, Some(90)), held(1, 10, Some(80)));
         let whole = held(1, 10, Some(90));
-        assert_eq!(noted(&[one.clone(), other.clone()]), [whole.clone()]);
+        assert_eq!(noted(&[one.clone(), other.clone()]), std::slice::from_ref(&whole));
         assert_eq!(noted(&[other, one]), [whole]);
     }
 
