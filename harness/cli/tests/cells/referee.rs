@@ -10,8 +10,8 @@ use std::{
 use libtest_mimic::Failed;
 use wire::{
     audit::{Account, Facts, Side},
-    esp::{self, Encapsulated, Keys},
-    ethernet,
+    esp::{self, Carried, Encapsulated, Keys},
+    ethernet, hex,
     ipv4::{self, protocol},
     isakmp::{self, Message, Sessions, exchange},
     pcapng::{self, Capture, Frame},
@@ -43,7 +43,7 @@ fn on_esp(folder: &Path, capture: &Capture, facts: &Facts) -> Result<(), Failed>
         .collect::<Result<_, Failed>>()?;
     let mut ours = Vec::new();
     for frame in internet(capture) {
-        let Some((outer, sealed)) = sealed(frame) else { continue };
+        let Some(Carried { outer, sealed, .. }) = Carried::within(frame) else { continue };
         let keys = keys.get(&(sealed.spi, outer.destination)).ok_or("an ESP packet of no SA")?;
         let opened = esp::open(keys, sealed.bytes)?;
         let inner = ipv4::Packet::parse(&opened.inner)?;
@@ -118,8 +118,8 @@ fn on_ike(folder: &Path, capture: &Capture, facts: &Facts) -> Result<Messages, F
         // What stays closed, and what was sent again, tells no payloads.
         let told = seen.closed.is_none() && !seen.retransmission;
         ours.push([
-            hexadecimal(&message.initiator_cookie),
-            hexadecimal(&message.responder_cookie),
+            hex::encode(&message.initiator_cookie),
+            hex::encode(&message.responder_cookie),
             exchange::name(message.exchange),
             format!("{:#010x}", message.message_id),
             message.length.to_string(),
@@ -253,17 +253,6 @@ fn packet(frame: &Frame) -> Option<ipv4::Packet<'_>> {
     ipv4::Packet::parse(payload).ok()
 }
 
-fn sealed(frame: &Frame) -> Option<(ipv4::Packet<'_>, esp::Packet<'_>)> {
-    let packet = packet(frame)?;
-    if packet.protocol == protocol::ESP {
-        return Some((packet, esp::Packet::parse(packet.payload).ok()?));
-    }
-    match encapsulated(&packet)? {
-        Encapsulated::Esp(sealed) => Some((packet, sealed)),
-        Encapsulated::Isakmp(_) | Encapsulated::Keepalive => None,
-    }
-}
-
 fn isakmp_message(frame: &Frame) -> Option<(ipv4::Packet<'_>, &[u8])> {
     let packet = packet(frame).filter(|packet| packet.protocol == protocol::UDP)?;
     let datagram = Datagram::parse(packet.payload).ok()?;
@@ -279,10 +268,6 @@ fn isakmp_message(frame: &Frame) -> Option<(ipv4::Packet<'_>, &[u8])> {
 fn encapsulated<'a>(packet: &ipv4::Packet<'a>) -> Option<Encapsulated<'a>> {
     let datagram = Datagram::parse(packet.payload).ok().filter(|_| packet.protocol == protocol::UDP)?;
     Encapsulated::parse(datagram.payload).ok().filter(|_| datagram.uses(esp::NAT_PORT))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The fields of the frames that a filter lets through, decrypted with the keys in the folder.

@@ -195,13 +195,7 @@ impl Drive<'_, Laboratory> {
 /// What the gateways are to agree on, if they are to agree.
 fn demanded(cell: &Cell) -> Option<Demanded> {
     match predict(cell) {
-        Prediction::Established { ike, esp } => Some(Demanded {
-            version: cell.ike().initiates(),
-            ike,
-            ike_lifetime: cell.policy.ike_lifetime,
-            esp,
-            esp_lifetime: cell.policy.esp_lifetime,
-        }),
+        Prediction::Established { ike, esp } => Some(Demanded { version: cell.ike().initiates(), ike, esp }),
         Prediction::Fails { .. } => None,
     }
 }

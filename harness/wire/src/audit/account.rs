@@ -6,7 +6,7 @@ use std::{
 };
 
 use ipnet::Ipv4Net;
-use policy::{Encryption, Group, Hash, Lifetime, Proposal, Version};
+use policy::{Encryption, Group, Hash, Proposal, Version};
 use serde::{Deserialize, Serialize};
 
 /// What the auditor is told besides the capture.
@@ -51,15 +51,13 @@ pub struct EncryptionKey {
     pub key: String,
 }
 
-/// What the gateways are to agree on.
+/// What the gateways are to agree on. Lifetimes are no part of it: where they differ, the shorter one rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Demanded {
     pub version: Version,
     pub ike: Proposal,
-    pub ike_lifetime: Lifetime,
     /// Its group is the one of perfect forward secrecy.
     pub esp: Proposal,
-    pub esp_lifetime: Lifetime,
 }
 
 /// A kernel SA with its keys, as netlink XFRM tells it.

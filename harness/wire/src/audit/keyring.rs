@@ -9,11 +9,8 @@ use std::{
 
 use super::{SaKeys, tunnels::Sa};
 use crate::{
-    esp::{self, Encapsulated, Inside, Keys, OpenError},
-    ethernet, ipv4,
-    ipv4::protocol,
-    isakmp, pcapng,
-    udp::Datagram,
+    esp::{self, Carried, Inside, Keys, OpenError},
+    pcapng,
 };
 
 #[derive(Default)]
@@ -85,8 +82,8 @@ impl Keyring {
         clear.clear();
         let mut verified: BTreeMap<Sa, (Vec<usize>, Vec<esp::Verified<'_>>)> = BTreeMap::new();
         for (index, frame) in frames.iter().enumerate().filter(|(_, frame)| looks(frame)) {
-            let Some((destination, sealed, encapsulated)) = sealed(frame) else { continue };
-            let Some((sa, result)) = self.verify(destination, &sealed, encapsulated) else { continue };
+            let Some(carried) = Carried::within(frame) else { continue };
+            let Some((sa, result)) = self.verify(&carried) else { continue };
             let result = match result {
                 Some(Ok(packet)) => {
                     let (indices, packets) = verified.entry(sa).or_default();
@@ -111,13 +108,11 @@ impl Keyring {
     /// The SA of a packet, and whether its integrity value is right; nothing if no SA has its SPI and destination.
     fn verify<'a>(
         &self,
-        destination: Ipv4Addr,
-        sealed: &esp::Packet<'a>,
-        encapsulated: bool,
+        Carried { outer, sealed, encapsulated }: &Carried<'a>,
     ) -> Option<(Sa, Option<Result<esp::Verified<'a>, OpenError>>)> {
-        let addressed = self.by_address.get(&(sealed.spi, destination));
+        let addressed = self.by_address.get(&(sealed.spi, outer.destination));
         // Translation replaces the destination that the SA was made with (RFC 3948 section 2.1).
-        let translated = || self.by_spi.get(&sealed.spi).filter(|_| encapsulated);
+        let translated = || self.by_spi.get(&sealed.spi).filter(|_| *encapsulated);
         let Candidates { sas, latest, .. } = addressed.or_else(translated)?;
         let verify = |&sa: &Sa| Some((sa, esp::verify(self.keys[sa].as_ref()?, sealed.bytes)));
         // A kernel may give an SPI again after the SA is gone: the keys tell which one it is.
@@ -131,24 +126,5 @@ impl Keyring {
         // It is laid at the door of the first SA with keys, or else of the first.
         let blamed = sas.iter().find_map(verify).map(|(sa, result)| (sa, Some(result)));
         blamed.or(sas.first().map(|&sa| (sa, None)))
-    }
-}
-
-/// The ESP packet of a whole frame, where it goes, and whether it comes in UDP.
-fn sealed(frame: &pcapng::Frame) -> Option<(Ipv4Addr, esp::Packet<'_>, bool)> {
-    let (ethertype, payload) = frame.link.network(&frame.data).ok()?;
-    let packet = ipv4::Packet::parse(payload).ok().filter(|_| ethertype == ethernet::IPV4)?;
-    match packet.protocol {
-        _ if packet.is_fragment() => None,
-        protocol::ESP => Some((packet.destination, esp::Packet::parse(packet.payload).ok()?, false)),
-        protocol::UDP => {
-            let datagram = Datagram::parse(packet.payload).ok()?;
-            let translated = datagram.uses(esp::NAT_PORT) && !datagram.uses(isakmp::PORT);
-            match Encapsulated::parse(datagram.payload) {
-                Ok(Encapsulated::Esp(sealed)) if translated => Some((packet.destination, sealed, true)),
-                _ => None,
-            }
-        }
-        _ => None,
     }
 }

@@ -3,7 +3,7 @@
 //! A frame counts in exactly one class of its capture point. What refutes the cell becomes a
 //! [`Finding`] with a [`Code`]: at once where a frame shows it, and at the end where something is
 //! missing. Time grows with the frames and the probes, never with their product; memory with what the
-//! [`Facts`] name, not with the frames.
+//! [`Facts`] name and with the messages of IKE, which are told one by one, not with the frames.
 
 mod account;
 mod comments;

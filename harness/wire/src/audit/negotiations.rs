@@ -1,16 +1,15 @@
 //! IKE: who offered what, what was chosen, in phase 1 or IKE_SA_INIT; and what was agreed on under its protection, as far
 //! as keys open it.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::SocketAddrV4,
-};
+use std::{collections::HashMap, net::SocketAddrV4};
 
 use policy::Version;
 
 use super::{
     ChosenTransform, Code, Demanded, EncryptionKey, Facts, Finding, IkeMessage, Negotiation, Sealed, Secrecy,
-    conversation::Conversation, frames::Defect, quick_modes::QuickModes,
+    conversation::Conversation,
+    frames::Defect,
+    quick_modes::{Agreed, QuickModes},
 };
 use crate::{
     hex,
@@ -186,7 +185,7 @@ impl<'a> Negotiations<'a> {
     ) -> (Vec<Negotiation>, Vec<IkeMessage>, Vec<EncryptionKey>) {
         let keys = self.negotiations.iter().filter_map(|tracked| self.sessions.encryption_key(tracked.sa?));
         let keys = keys.collect();
-        let mut agreed = BTreeMap::new();
+        let mut agreed = Agreed::new();
         for tracked in &mut self.negotiations {
             tracked.quick_modes.compare(tracked.sa, &mut self.sessions, self.facts, &mut agreed, findings);
         }
@@ -198,7 +197,7 @@ impl<'a> Negotiations<'a> {
         };
         let read = negotiations.iter().any(|negotiation| negotiation.authenticated > 0);
         if read && negotiations.iter().all(whole) {
-            for sa in self.facts.sas.iter().filter(|sa| !agreed.contains_key(&(sa.spi, sa.destination))) {
+            for sa in self.facts.sas.iter().filter(|sa| !agreed.contains(&(sa.spi, sa.destination))) {
                 let text = format!("SPI {:#010x} to {} comes of no Quick Mode", sa.spi, sa.destination);
                 findings.push(Code::SaNotNegotiated.finding([], text));
             }

@@ -1,7 +1,10 @@
 //! Quick Modes (RFC 2409 section 5.5): what each agreed on, whether it exchanged keys of its own, and whether kernels use
 //! what came of it. Where no key opens one, the lengths of its messages tell whether a key exchange fits into them.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use policy::{Group, Hash};
 
@@ -27,7 +30,7 @@ struct Tracked {
 }
 
 /// By SPI and destination: those that Quick Modes agreed on.
-pub(super) type Agreed = BTreeMap<(u32, Ipv4Addr), ()>;
+pub(super) type Agreed = BTreeSet<(u32, Ipv4Addr)>;
 
 impl QuickModes {
     pub(super) fn see(
@@ -79,7 +82,7 @@ impl QuickModes {
                     findings.push(Code::SaNotInstalled.finding(mode.frames.clone(), text));
                 }
                 for held in held {
-                    agreed.insert((spi, held.destination), ());
+                    agreed.insert((spi, held.destination));
                     let fits = sa.and_then(|sa| fits(sessions, sa, mode.message_id, held));
                     if fits == Some(false) {
                         let text = format!("SPI {spi:#010x} to {} has others", held.destination);

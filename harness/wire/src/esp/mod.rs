@@ -9,7 +9,14 @@ mod tests;
 pub use cipher::Keys;
 pub use open::{Inside, OpenError, Opened, Verified, open, open_all, seal, verify};
 
-use crate::{Result, error::array};
+use crate::{
+    Result,
+    error::array,
+    ethernet,
+    ipv4::{self, protocol},
+    isakmp, pcapng,
+    udp::Datagram,
+};
 
 /// The UDP port of ESP and ISAKMP behind address translation (RFC 3948, RFC 3947).
 pub const NAT_PORT: u16 = 4500;
@@ -49,6 +56,34 @@ impl<'a> Encapsulated<'a> {
         match payload.strip_prefix(&[0; 4]) {
             Some(isakmp) => Ok(Self::Isakmp(isakmp)),
             None => Packet::parse(payload).map(Self::Esp),
+        }
+    }
+}
+
+/// An ESP packet as a whole frame carries it.
+#[derive(Clone, Copy, Debug)]
+pub struct Carried<'a> {
+    pub outer: ipv4::Packet<'a>,
+    pub sealed: Packet<'a>,
+    /// Inside UDP.
+    pub encapsulated: bool,
+}
+
+impl<'a> Carried<'a> {
+    pub fn within(frame: &'a pcapng::Frame) -> Option<Self> {
+        let (ethernet::IPV4, payload) = frame.link.network(&frame.data).ok()? else { return None };
+        let outer = ipv4::Packet::parse(payload).ok().filter(|outer| !outer.is_fragment())?;
+        match outer.protocol {
+            protocol::ESP => Some(Self { outer, sealed: Packet::parse(outer.payload).ok()?, encapsulated: false }),
+            protocol::UDP => {
+                let datagram = Datagram::parse(outer.payload).ok()?;
+                let translated = datagram.uses(NAT_PORT) && !datagram.uses(isakmp::PORT);
+                match Encapsulated::parse(datagram.payload) {
+                    Ok(Encapsulated::Esp(sealed)) if translated => Some(Self { outer, sealed, encapsulated: true }),
+                    _ => None,
+                }
+            }
+            _ => None,
         }
     }
 }

@@ -4,14 +4,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use policy::{Encryption, Hash};
 
-use crate::{
-    audit::SaKeys,
-    esp::{self, Encapsulated},
-    ethernet,
-    ipv4::{self, protocol},
-    pcapng,
-    udp::Datagram,
-};
+use crate::{audit::SaKeys, esp::Carried, pcapng};
 
 /// An SA, or all those that share its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,20 +78,8 @@ pub struct Stream {
 impl Stream {
     /// Of a frame that carries ESP, whole and in clear IPv4.
     pub fn within(frame: &pcapng::Frame) -> Option<Self> {
-        let (ethernet::IPV4, payload) = frame.link.network(&frame.data).ok()? else { return None };
-        let packet = ipv4::Packet::parse(payload).ok().filter(|packet| !packet.is_fragment())?;
-        let sealed = match packet.protocol {
-            protocol::ESP => esp::Packet::parse(packet.payload).ok()?,
-            protocol::UDP => {
-                let datagram = Datagram::parse(packet.payload).ok().filter(|datagram| datagram.uses(esp::NAT_PORT))?;
-                match Encapsulated::parse(datagram.payload).ok()? {
-                    Encapsulated::Esp(sealed) => sealed,
-                    Encapsulated::Isakmp(_) | Encapsulated::Keepalive => return None,
-                }
-            }
-            _ => return None,
-        };
-        Some(Self { source: packet.source, destination: packet.destination, spi: sealed.spi })
+        let Carried { outer, sealed, .. } = Carried::within(frame)?;
+        Some(Self { source: outer.source, destination: outer.destination, spi: sealed.spi })
     }
 }
 
