@@ -1,20 +1,51 @@
 //! 3DES decryption of many blocks at once (Biham, "A Fast New DES Implementation in Software", 1997): bit `i` of all
-//! blocks lies in one row of words, so that a gate of the cipher is one instruction for as many blocks as a register
-//! has bits. Decryption in CBC is free to do so, since no block waits for another.
+//! blocks lies in one row, so that a gate of the cipher is one instruction for as many blocks as a register has bits.
+//! Decryption in CBC is free to do so, since no block waits for another.
 //!
-//! There is no shuffling of bits between the gates: permutations only say which row comes next.
+//! There is no shuffling of bits between the gates: permutations only say which row comes next. Which registers there
+//! are is found out when it runs. Everything below [`decrypt_cbc`] has to be inlined into what was compiled for them, or
+//! else it would be compiled for those that every machine has.
 
 mod boxes;
 
+use std::ops::{BitAnd, BitOr, BitXor, Not, Shl, Shr};
+
 use boxes::{Inputs, Outputs};
+use fearless_simd::{Level, Simd, SimdBase, dispatch};
 
-/// Words of a row: as many as keep the compiler in vector registers, and all rows in the nearest cache.
-const LANES: usize = 8;
-const FULL: usize = 64 * LANES;
+/// A register, as gates and the transposition use it.
+trait Word:
+    Copy
+    + BitAnd<Output = Self>
+    + BitOr<Output = Self>
+    + BitXor<Output = Self>
+    + Not<Output = Self>
+    + BitAnd<u64, Output = Self>
+    + BitXor<u64, Output = Self>
+    + Shl<u32, Output = Self>
+    + Shr<u32, Output = Self>
+{
+}
 
-/// The key of a row of 64 blocks: for each round and box the six bits, spread over a word.
-type Round = [Inputs; 8];
-type Half<const N: usize> = [[u64; N]; 32];
+impl<W> Word for W where
+    W: Copy
+        + BitAnd<Output = W>
+        + BitOr<Output = W>
+        + BitXor<Output = W>
+        + Not<Output = W>
+        + BitAnd<u64, Output = W>
+        + BitXor<u64, Output = W>
+        + Shl<u32, Output = W>
+        + Shr<u32, Output = W>
+{
+}
+
+/// Blocks of the widest registers, 64 of them in each of 8 lanes.
+const MOST: usize = 512;
+
+/// The key of a round: for each box the six bits, spread over a lane.
+type Round = [Inputs<u64>; 8];
+type Half<W> = [W; 32];
 
 /// The three keys of EDE, as their rounds use them in the order of decryption: 48 bits in each.
 #[derive(Clone)]
@@ -38,62 +69,84 @@ impl TripleDes {
     /// Appends the insides of several texts of whole blocks, each with its initialisation vector: the blocks of all of
     /// them fill the rows together.
     pub(super) fn decrypt_cbc(&self, texts: &[(&[u8], &[u8])], clear: &mut Vec<u8>) {
+        self.decrypt_cbc_at(Level::new(), texts, clear);
+    }
+
+    fn decrypt_cbc_at(&self, level: Level, texts: &[(&[u8], &[u8])], clear: &mut Vec<u8>) {
         let spread = |key: u64, bit: usize| (key >> (47 - bit) & 1).wrapping_neg();
         let round = |key| std::array::from_fn(|n| std::array::from_fn(|i| spread(key, 6 * n + i)));
         let rounds: Vec<Round> = self.rounds.iter().map(|&key| round(key)).collect();
-        let mut batch = Batch { rounds, blocks: [0; FULL], before: [0; FULL], len: 0 };
-        for (iv, text) in texts {
-            let mut before = iv.first_chunk().copied().map_or(0, u64::from_be_bytes);
-            for &block in text.as_chunks().0 {
-                let block = u64::from_be_bytes(block);
-                (batch.blocks[batch.len], batch.before[batch.len]) = (block, before);
-                before = block;
-                batch.len += 1;
-                if batch.len == FULL {
-                    batch.finish(clear);
-                }
-            }
-        }
-        batch.finish(clear);
+        dispatch!(level, simd => decrypt_cbc(simd, &rounds, texts, clear));
     }
 }
 
-/// Blocks until there are enough of them.
+#[inline(always)]
+fn decrypt_cbc<S: Simd>(simd: S, rounds: &[Round], texts: &[(&[u8], &[u8])], clear: &mut Vec<u8>) {
+    let full = 64 * S::u64s::LEN;
+    let mut batch = Batch { blocks: [0; MOST], before: [0; MOST], len: 0 };
+    for (iv, text) in texts {
+        let mut before = iv.first_chunk().copied().map_or(0, u64::from_le_bytes);
+        let mut blocks = text.as_chunks().0;
+        while !blocks.is_empty() {
+            let (now, later) = blocks.split_at(blocks.len().min(full - batch.len));
+            before = batch.add(before, now);
+            blocks = later;
+            if batch.len == full {
+                batch.finish(simd, rounds, clear);
+            }
+        }
+    }
+    if batch.len > 0 {
+        batch.finish(simd, rounds, clear);
+    }
+}
+
+/// Blocks until there are enough of them, in words whose lowest byte is the first of the block.
 struct Batch {
-    rounds: Vec<Round>,
-    blocks: [u64; FULL],
+    blocks: [u64; MOST],
     /// What comes before each block in its chain.
-    before: [u64; FULL],
+    before: [u64; MOST],
     len: usize,
 }
 
 impl Batch {
-    fn finish(&mut self, clear: &mut Vec<u8>) {
-        let blocks = &mut self.blocks[..self.len];
-        // A few blocks do not need wide rows.
-        if blocks.len() > FULL / 4 {
-            decrypt::<LANES>(&self.rounds, blocks);
-        } else {
-            blocks.chunks_mut(64).for_each(|blocks| decrypt::<1>(&self.rounds, blocks));
+    /// Of one text; says which block was the last.
+    #[inline(always)]
+    fn add(&mut self, before: u64, blocks: &[[u8; 8]]) -> u64 {
+        let places = self.blocks[self.len..].iter_mut().zip(&mut self.before[self.len..]);
+        self.len += blocks.len();
+        places.zip(blocks).fold(before, |last, ((place, before), block)| {
+            (*place, *before) = (u64::from_le_bytes(*block), last);
+            *place
+        })
+    }
+
+    #[inline(always)]
+    fn finish<S: Simd>(&mut self, simd: S, rounds: &[Round], clear: &mut Vec<u8>) {
+        let lanes = S::u64s::LEN;
+        let mut rows = [S::u64s::splat(simd, 0); 64];
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = S::u64s::from_slice(simd, &self.blocks[lanes * i..][..lanes]);
         }
-        let mut bytes = [[0; 8]; FULL];
-        for (bytes, (block, before)) in bytes.iter_mut().zip(blocks.iter().zip(&self.before)) {
-            *bytes = (block ^ before).to_be_bytes();
+        decrypt(rounds, &mut rows);
+        for (i, row) in rows.into_iter().enumerate() {
+            let before = S::u64s::from_slice(simd, &self.before[lanes * i..][..lanes]);
+            (row ^ before).store_slice(&mut self.blocks[lanes * i..][..lanes]);
         }
+        let bytes = self.blocks.map(u64::to_le_bytes);
         clear.extend_from_slice(bytes[..self.len].as_flattened());
         self.len = 0;
     }
 }
 
-/// At most 64 * N blocks.
-fn decrypt<const N: usize>(rounds: &[Round], blocks: &mut [u64]) {
-    let mut rows = [[0; N]; 64];
-    for (i, &block) in blocks.iter().enumerate() {
-        rows[i % 64][i / 64] = block;
+/// 64 blocks in each lane: row `i` has the blocks number `i`.
+#[inline(always)]
+fn decrypt<W: Word>(rounds: &[Round], rows: &mut [W; 64]) {
+    transpose(rows);
+    let (mut left, mut right) = ([rows[0]; 32], [rows[0]; 32]);
+    for (&from, row) in INITIAL.iter().zip(left.iter_mut().chain(&mut right)) {
+        *row = rows[row_of(from)];
     }
-    transpose(&mut rows);
-    let [mut left, mut right]: [Half<N>; 2] =
-        [0, 32].map(|half| std::array::from_fn(|i| rows[INITIAL[half + i] as usize - 1]));
     for key in rounds.chunks(16) {
         for pair in key.chunks(2) {
             if let [even, odd] = pair {
@@ -105,41 +158,48 @@ fn decrypt<const N: usize>(rounds: &[Round], blocks: &mut [u64]) {
         std::mem::swap(&mut left, &mut right);
     }
     for (&to, row) in INITIAL.iter().zip(left.iter().chain(&right)) {
-        rows[to as usize - 1] = *row;
+        rows[row_of(to)] = *row;
     }
-    transpose(&mut rows);
-    for (i, block) in blocks.iter_mut().enumerate() {
-        *block = rows[i % 64][i / 64];
-    }
+    transpose(rows);
 }
 
-fn round<const N: usize>(key: &Round, from: &Half<N>, to: &mut Half<N>) {
-    substitute::<N, 0>(boxes::s1, key, from, to);
-    substitute::<N, 1>(boxes::s2, key, from, to);
-    substitute::<N, 2>(boxes::s3, key, from, to);
-    substitute::<N, 3>(boxes::s4, key, from, to);
-    substitute::<N, 4>(boxes::s5, key, from, to);
-    substitute::<N, 5>(boxes::s6, key, from, to);
-    substitute::<N, 6>(boxes::s7, key, from, to);
-    substitute::<N, 7>(boxes::s8, key, from, to);
+/// The tables count bits from 1 and from the first byte's most significant one; rows begin with the most significant bit
+/// of the word, which is of its last byte.
+const fn row_of(bit: u8) -> usize {
+    (bit as usize - 1) ^ 56
 }
 
-/// One box, for each word of the rows: a loop over words, which the compiler turns into one over registers.
 #[inline(always)]
-fn substitute<const N: usize, const BOX: usize>(
-    circuit: impl Fn(Inputs) -> Outputs,
-    key: &Round,
-    from: &Half<N>,
-    to: &mut Half<N>,
-) {
-    let key = &key[BOX];
-    for lane in 0..N {
-        // The expansion: each box takes four bits, and one of either neighbour.
-        let input = std::array::from_fn(|i| from[(4 * BOX + 31 + i) % 32][lane] ^ key[i]);
-        let output = circuit(input);
-        for (i, word) in output.into_iter().enumerate() {
-            to[const { places(BOX) }[i]][lane] ^= word;
-        }
+fn round<W: Word>(key: &Round, from: &Half<W>, to: &mut Half<W>) {
+    mix::<W, 0>(to, boxes::s1(expand::<W, 0>(key, from)));
+    mix::<W, 1>(to, boxes::s2(expand::<W, 1>(key, from)));
+    mix::<W, 2>(to, boxes::s3(expand::<W, 2>(key, from)));
+    mix::<W, 3>(to, boxes::s4(expand::<W, 3>(key, from)));
+    mix::<W, 4>(to, boxes::s5(expand::<W, 4>(key, from)));
+    mix::<W, 5>(to, boxes::s6(expand::<W, 5>(key, from)));
+    mix::<W, 6>(to, boxes::s7(expand::<W, 6>(key, from)));
+    mix::<W, 7>(to, boxes::s8(expand::<W, 7>(key, from)));
+}
+
+/// The expansion: each box takes four bits, and one of either neighbour.
+#[inline(always)]
+fn expand<W: Word, const BOX: usize>(key: &Round, from: &Half<W>) -> Inputs<W> {
+    let (first, key) = (4 * BOX + 31, &key[BOX]);
+    [
+        from[first % 32] ^ key[0],
+        from[(first + 1) % 32] ^ key[1],
+        from[(first + 2) % 32] ^ key[2],
+        from[(first + 3) % 32] ^ key[3],
+        from[(first + 4) % 32] ^ key[4],
+        from[(first + 5) % 32] ^ key[5],
+    ]
+}
+
+#[inline(always)]
+fn mix<W: Word, const BOX: usize>(to: &mut Half<W>, output: Outputs<W>) {
+    for (i, word) in output.into_iter().enumerate() {
+        let place = &mut to[const { places(BOX) }[i]];
+        *place = *place ^ word;
     }
 }
 
@@ -159,22 +219,25 @@ const fn places(number: usize) -> [usize; 4] {
 
 /// Bit `j` of row `i` becomes bit `i` of row `j`, counted from the most significant one, in each lane by itself: first
 /// halves change places, then quarters in each, and so on.
-fn transpose<const N: usize>(rows: &mut [[u64; N]; 64]) {
-    let mut width = 32;
-    let mut mask = u64::MAX >> 32;
-    while width != 0 {
-        for block in rows.chunks_mut(2 * width) {
-            let (upper, lower) = block.split_at_mut(width);
-            for (upper, lower) in upper.iter_mut().zip(lower) {
-                for (upper, lower) in upper.iter_mut().zip(lower) {
-                    let exchange = (*upper ^ *lower >> width) & mask;
-                    *upper ^= exchange;
-                    *lower ^= exchange << width;
-                }
-            }
+#[inline(always)]
+fn transpose<W: Word>(rows: &mut [W; 64]) {
+    exchange::<W, 32>(rows, 0x0000_0000_ffff_ffff);
+    exchange::<W, 16>(rows, 0x0000_ffff_0000_ffff);
+    exchange::<W, 8>(rows, 0x00ff_00ff_00ff_00ff);
+    exchange::<W, 4>(rows, 0x0f0f_0f0f_0f0f_0f0f);
+    exchange::<W, 2>(rows, 0x3333_3333_3333_3333);
+    exchange::<W, 1>(rows, 0x5555_5555_5555_5555);
+}
+
+#[inline(always)]
+fn exchange<W: Word, const WIDTH: usize>(rows: &mut [W; 64], mask: u64) {
+    for block in rows.chunks_exact_mut(2 * WIDTH) {
+        let (upper, lower) = block.split_at_mut(WIDTH);
+        for (upper, lower) in upper.iter_mut().zip(lower) {
+            let exchange = (*upper ^ *lower >> WIDTH as u32) & mask;
+            *upper = *upper ^ exchange;
+            *lower = *lower ^ exchange << WIDTH as u32;
         }
-        width /= 2;
-        mask ^= mask << width;
     }
 }
 
@@ -234,7 +297,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
-        /// Against the crate, which takes one block at a time; of every number of blocks, whole rows or not.
+        /// Against the crate, which takes one block at a time; of every number of blocks, whole rows or not, and in
+        /// registers of each width that there is.
         #[test]
         fn what_one_block_at_a_time_encrypted_is_decrypted(
             key in any::<[u8; 24]>(), texts in vec((any::<[u8; 8]>(), vec(any::<[u8; 8]>(), 0..400)), 0..5),
@@ -244,10 +308,14 @@ mod tests {
                 cbc::Encryptor::<des::TdesEde3>::new(&key.into(), iv.into()).encrypt_padded_vec::<NoPadding>(text)
             }).collect();
             let sealed: Vec<_> = texts.iter().zip(&sealed).map(|((iv, _), sealed)| (&iv[..], &sealed[..])).collect();
-            let mut clear = Vec::new();
-            TripleDes::new(&key).decrypt_cbc(&sealed, &mut clear);
             let expected: Vec<u8> = texts.iter().flat_map(|(_, text)| text.as_flattened()).copied().collect();
-            prop_assert_eq!(clear, expected);
+            let widest = Level::new();
+            let narrower = widest.as_avx2().map(Level::Avx2).into_iter().chain([Level::baseline()]);
+            for level in [widest].into_iter().chain(narrower) {
+                let mut clear = Vec::new();
+                TripleDes::new(&key).decrypt_cbc_at(level, &sealed, &mut clear);
+                prop_assert_eq!(&clear, &expected, "{:?}", level);
+            }
         }
     }
 
