@@ -31,6 +31,18 @@ struct Candidates {
     latest: AtomicUsize,
 }
 
+impl Candidates {
+    fn expected(&self, keys: &[Option<Keys>]) -> Option<Sa> {
+        let latest = self.sas.get(self.latest.load(Ordering::Relaxed)).copied();
+        latest.filter(|&sa| keys[sa].is_some())
+    }
+}
+
+/// Whether the integrity was right, whatever else is wrong.
+fn is_of_the_sa(result: &Result<esp::Verified<'_>, OpenError>) -> bool {
+    matches!(result, Ok(_) | Err(OpenError::PartialBlock { .. }))
+}
+
 /// What became of the ESP packet in a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Attempt {
@@ -80,21 +92,37 @@ impl Keyring {
         attempts.clear();
         attempts.resize(frames.len(), None);
         clear.clear();
-        let mut verified: BTreeMap<Sa, (Vec<usize>, Vec<esp::Verified<'_>>)> = BTreeMap::new();
+        // The SA that opened a packet last opens most of those that follow, and is faster with many of them than with each.
+        let mut expected: BTreeMap<Sa, Vec<(usize, Carried<'_>)>> = BTreeMap::new();
+        let mut others = Vec::new();
         for (index, frame) in frames.iter().enumerate().filter(|(_, frame)| looks(frame)) {
             let Some(carried) = Carried::within(frame) else { continue };
-            let Some((sa, result)) = self.verify(&carried) else { continue };
-            let result = match result {
-                Some(Ok(packet)) => {
-                    let (indices, packets) = verified.entry(sa).or_default();
-                    indices.push(index);
-                    packets.push(packet);
-                    continue;
-                }
-                Some(Err(e)) => Some(Err(e)),
-                None => None,
-            };
-            attempts[index] = Some(Attempt { sa, result });
+            match self.candidates(&carried).and_then(|candidates| candidates.expected(&self.keys)) {
+                Some(sa) => expected.entry(sa).or_default().push((index, carried)),
+                None => others.push((index, carried)),
+            }
+        }
+        let mut verified: BTreeMap<Sa, (Vec<usize>, Vec<esp::Verified<'_>>)> = BTreeMap::new();
+        let mut add = |index, sa, result| match result {
+            Some(Ok(packet)) => {
+                let (indices, packets) = verified.entry(sa).or_default();
+                indices.push(index);
+                packets.push(packet);
+            }
+            Some(Err(e)) => attempts[index] = Some(Attempt { sa, result: Some(Err(e)) }),
+            None => attempts[index] = Some(Attempt { sa, result: None }),
+        };
+        for (sa, carried) in expected {
+            let Some(keys) = &self.keys[sa] else { continue };
+            let packets: Vec<_> = carried.iter().map(|(_, carried)| carried.sealed.bytes).collect();
+            for (packet, result) in carried.into_iter().zip(esp::verify_all(keys, &packets)) {
+                if is_of_the_sa(&result) { add(packet.0, sa, Some(result)) } else { others.push(packet) }
+            }
+        }
+        for (index, carried) in others {
+            if let Some((sa, result)) = self.verify(&carried) {
+                add(index, sa, result);
+            }
         }
         for (sa, (indices, packets)) in verified {
             let Some(keys) = &self.keys[sa] else { continue };
@@ -105,20 +133,21 @@ impl Keyring {
         Attempts { attempts, clear }
     }
 
-    /// The SA of a packet, and whether its integrity value is right; nothing if no SA has its SPI and destination.
-    fn verify<'a>(
-        &self,
-        Carried { outer, sealed, encapsulated }: &Carried<'a>,
-    ) -> Option<(Sa, Option<Result<esp::Verified<'a>, OpenError>>)> {
+    /// The SAs that a packet may belong to.
+    fn candidates(&self, Carried { outer, sealed, encapsulated }: &Carried<'_>) -> Option<&Candidates> {
         let addressed = self.by_address.get(&(sealed.spi, outer.destination));
         // Translation replaces the destination that the SA was made with (RFC 3948 section 2.1).
-        let translated = || self.by_spi.get(&sealed.spi).filter(|_| *encapsulated);
-        let Candidates { sas, latest, .. } = addressed.or_else(translated)?;
-        let verify = |&sa: &Sa| Some((sa, esp::verify(self.keys[sa].as_ref()?, sealed.bytes)));
+        addressed.or_else(|| self.by_spi.get(&sealed.spi).filter(|_| *encapsulated))
+    }
+
+    /// The SA of a packet, and whether its integrity value is right; nothing if no SA has its SPI and destination.
+    fn verify<'a>(&self, carried: &Carried<'a>) -> Option<(Sa, Option<Result<esp::Verified<'a>, OpenError>>)> {
+        let Candidates { sas, latest, .. } = self.candidates(carried)?;
+        let verify = |&sa: &Sa| Some((sa, esp::verify(self.keys[sa].as_ref()?, carried.sealed.bytes)));
         // A kernel may give an SPI again after the SA is gone: the keys tell which one it is.
         let hint = latest.load(Ordering::Relaxed);
         for at in (hint..sas.len()).chain(0..hint) {
-            if let Some((sa, result @ (Ok(_) | Err(OpenError::PartialBlock { .. })))) = verify(&sas[at]) {
+            if let Some((sa, result)) = verify(&sas[at]).filter(|(_, result)| is_of_the_sa(result)) {
                 latest.store(at, Ordering::Relaxed);
                 return Some((sa, Some(result)));
             }

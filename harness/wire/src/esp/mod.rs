@@ -2,12 +2,13 @@
 
 mod bitslice;
 mod cipher;
+mod hmac_md5;
 mod open;
 #[cfg(test)]
 mod tests;
 
 pub use cipher::Keys;
-pub use open::{Inside, OpenError, Opened, Verified, open, open_all, seal, verify};
+pub use open::{Inside, OpenError, Opened, Verified, open, open_all, seal, verify, verify_all};
 
 use crate::{
     Result,

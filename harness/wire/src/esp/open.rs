@@ -64,23 +64,42 @@ fn needs(keys: &Keys) -> usize {
     HEADER + 2 * keys.encryption.block_len() + keys.integrity.icv_len()
 }
 
-/// All that comes before the decryption.
-pub fn verify<'a>(keys: &Keys, packet: &'a [u8]) -> Result<Verified<'a>, OpenError> {
-    let block = keys.encryption.block_len();
-    let short = OpenError::ShortPacket { has: packet.len(), needs: needs(keys) };
-    if packet.len() < needs(keys) {
-        return Err(short);
+/// What the check value is of, and the check value.
+fn authentic_part<'a>(keys: &Keys, packet: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), OpenError> {
+    let (has, needs) = (packet.len(), needs(keys));
+    if has < needs {
+        return Err(OpenError::ShortPacket { has, needs });
     }
-    let header = Packet::parse(packet).map_err(|_| short)?;
-    let (authentic, icv) = packet.split_at(packet.len() - keys.integrity.icv_len());
-    if !keys.is_authentic(authentic, icv) {
+    Ok(packet.split_at(has - keys.integrity.icv_len()))
+}
+
+fn verified<'a>(keys: &Keys, authentic: &'a [u8], is_authentic: bool) -> Result<Verified<'a>, OpenError> {
+    if !is_authentic {
         return Err(OpenError::WrongIntegrity);
     }
+    let short = |_| OpenError::ShortPacket { has: authentic.len(), needs: needs(keys) };
+    let header = Packet::parse(authentic).map_err(short)?;
+    let block = keys.encryption.block_len();
     let (iv, text) = authentic[HEADER..].split_at(block);
     if !text.len().is_multiple_of(block) {
         return Err(OpenError::PartialBlock { length: text.len() });
     }
     Ok(Verified { sequence: header.sequence, iv, text })
+}
+
+/// All that comes before the decryption.
+pub fn verify<'a>(keys: &Keys, packet: &'a [u8]) -> Result<Verified<'a>, OpenError> {
+    let (authentic, icv) = authentic_part(keys, packet)?;
+    verified(keys, authentic, keys.is_authentic(authentic, icv))
+}
+
+/// The same for packets of one SA, which is faster for many of them than for each.
+pub fn verify_all<'a>(keys: &Keys, packets: &[&'a [u8]]) -> Vec<Result<Verified<'a>, OpenError>> {
+    let parts: Vec<_> = packets.iter().map(|packet| authentic_part(keys, packet)).collect();
+    let whole: Vec<_> = parts.iter().flatten().copied().collect();
+    let mut authentic = keys.are_authentic(&whole).into_iter();
+    let parts = parts.into_iter();
+    parts.map(|part| part.and_then(|(bytes, _)| verified(keys, bytes, authentic.next() == Some(true)))).collect()
 }
 
 /// Decrypts packets of one SA, which is faster for many of them than for each; `clear` is added to.

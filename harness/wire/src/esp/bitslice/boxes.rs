@@ -5,13 +5,15 @@
 //! made from gates that are there already, or else chosen between two smaller problems by one of its inputs. Inputs and
 //! outputs begin with the most significant bit. The tests beside compare the cipher with another one.
 
-use super::Word;
+use fearless_simd::Simd;
 
-pub(super) type Inputs<W> = [W; 6];
-pub(super) type Outputs<W> = [W; 4];
+use super::Row;
+
+pub(super) type Inputs<S> = [Row<S>; 6];
+pub(super) type Outputs<S> = [Row<S>; 4];
 
 #[inline(always)]
-pub(super) fn s1<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
+pub(super) fn s1<S: Simd>([a1, a2, a3, a4, a5, a6]: Inputs<S>) -> Outputs<S> {
     let g1 = a4 ^ a1;
     let g2 = g1 | a2;
     let g3 = !a2;
@@ -81,7 +83,7 @@ pub(super) fn s1<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
 }
 
 #[inline(always)]
-pub(super) fn s2<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
+pub(super) fn s2<S: Simd>([a1, a2, a3, a4, a5, a6]: Inputs<S>) -> Outputs<S> {
     let g1 = a4 ^ a1;
     let g2 = g1 ^ a5;
     let g3 = a5 & a1;
@@ -146,7 +148,7 @@ pub(super) fn s2<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
 }
 
 #[inline(always)]
-pub(super) fn s3<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
+pub(super) fn s3<S: Simd>([a1, a2, a3, a4, a5, a6]: Inputs<S>) -> Outputs<S> {
     let g1 = a5 ^ a3;
     let g2 = g1 ^ a6;
     let g3 = !g2;
@@ -212,7 +214,7 @@ pub(super) fn s3<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
 }
 
 #[inline(always)]
-pub(super) fn s4<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
+pub(super) fn s4<S: Simd>([a1, a2, a3, a4, a5, a6]: Inputs<S>) -> Outputs<S> {
     let g1 = a4 & !a5;
     let g2 = g1 ^ a3;
     let g3 = !g2;
@@ -264,7 +266,7 @@ pub(super) fn s4<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
 }
 
 #[inline(always)]
-pub(super) fn s5<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
+pub(super) fn s5<S: Simd>([a1, a2, a3, a4, a5, a6]: Inputs<S>) -> Outputs<S> {
     let g1 = a6 | a1;
     let g2 = g1 ^ a3;
     let g3 = g2 ^ a1;
@@ -334,7 +336,7 @@ pub(super) fn s5<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
 }
 
 #[inline(always)]
-pub(super) fn s6<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
+pub(super) fn s6<S: Simd>([a1, a2, a3, a4, a5, a6]: Inputs<S>) -> Outputs<S> {
     let g1 = a4 ^ a1;
     let g2 = g1 ^ a5;
     let g3 = g2 & !a5;
@@ -400,7 +402,7 @@ pub(super) fn s6<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
 }
 
 #[inline(always)]
-pub(super) fn s7<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
+pub(super) fn s7<S: Simd>([a1, a2, a3, a4, a5, a6]: Inputs<S>) -> Outputs<S> {
     let g1 = a1 & !a2;
     let g2 = g1 | a5;
     let g3 = a1 ^ g2;
@@ -467,7 +469,7 @@ pub(super) fn s7<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
 }
 
 #[inline(always)]
-pub(super) fn s8<W: Word>([a1, a2, a3, a4, a5, a6]: Inputs<W>) -> Outputs<W> {
+pub(super) fn s8<S: Simd>([a1, a2, a3, a4, a5, a6]: Inputs<S>) -> Outputs<S> {
     let g1 = a5 ^ a1;
     let g2 = a5 | a4;
     let g3 = g2 & a3;

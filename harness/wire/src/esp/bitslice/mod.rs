@@ -8,44 +8,18 @@
 
 mod boxes;
 
-use std::ops::{BitAnd, BitOr, BitXor, Not, Shl, Shr};
-
 use boxes::{Inputs, Outputs};
 use fearless_simd::{Level, Simd, SimdBase, dispatch};
 
-/// A register, as gates and the transposition use it.
-trait Word:
-    Copy
-    + BitAnd<Output = Self>
-    + BitOr<Output = Self>
-    + BitXor<Output = Self>
-    + Not<Output = Self>
-    + BitAnd<u64, Output = Self>
-    + BitXor<u64, Output = Self>
-    + Shl<u32, Output = Self>
-    + Shr<u32, Output = Self>
-{
-}
-
-impl<W> Word for W where
-    W: Copy
-        + BitAnd<Output = W>
-        + BitOr<Output = W>
-        + BitXor<Output = W>
-        + Not<Output = W>
-        + BitAnd<u64, Output = W>
-        + BitXor<u64, Output = W>
-        + Shl<u32, Output = W>
-        + Shr<u32, Output = W>
-{
-}
+/// A register: 64 blocks in each lane of it.
+type Row<S> = <S as Simd>::u64s;
 
 /// Blocks of the widest registers, 64 of them in each of 8 lanes.
 const MOST: usize = 512;
 
 /// The key of a round: for each box the six bits, spread over a lane.
-type Round = [Inputs<u64>; 8];
-type Half<W> = [W; 32];
+type Round = [[u64; 6]; 8];
+type Half<S> = [Row<S>; 32];
 
 /// The three keys of EDE, as their rounds use them in the order of decryption: 48 bits in each.
 #[derive(Clone)]
@@ -128,7 +102,7 @@ impl Batch {
         for (i, row) in rows.iter_mut().enumerate() {
             *row = S::u64s::from_slice(simd, &self.blocks[lanes * i..][..lanes]);
         }
-        decrypt(rounds, &mut rows);
+        decrypt::<S>(rounds, &mut rows);
         for (i, row) in rows.into_iter().enumerate() {
             let before = S::u64s::from_slice(simd, &self.before[lanes * i..][..lanes]);
             (row ^ before).store_slice(&mut self.blocks[lanes * i..][..lanes]);
@@ -141,8 +115,8 @@ impl Batch {
 
 /// 64 blocks in each lane: row `i` has the blocks number `i`.
 #[inline(always)]
-fn decrypt<W: Word>(rounds: &[Round], rows: &mut [W; 64]) {
-    transpose(rows);
+fn decrypt<S: Simd>(rounds: &[Round], rows: &mut [Row<S>; 64]) {
+    transpose::<S>(rows);
     let (mut left, mut right) = ([rows[0]; 32], [rows[0]; 32]);
     for (&from, row) in INITIAL.iter().zip(left.iter_mut().chain(&mut right)) {
         *row = rows[row_of(from)];
@@ -150,8 +124,8 @@ fn decrypt<W: Word>(rounds: &[Round], rows: &mut [W; 64]) {
     for key in rounds.chunks(16) {
         for pair in key.chunks(2) {
             if let [even, odd] = pair {
-                round(even, &right, &mut left);
-                round(odd, &left, &mut right);
+                round::<S>(even, &right, &mut left);
+                round::<S>(odd, &left, &mut right);
             }
         }
         // After the last round the halves change places; the permutations between two keys undo each other.
@@ -160,7 +134,7 @@ fn decrypt<W: Word>(rounds: &[Round], rows: &mut [W; 64]) {
     for (&to, row) in INITIAL.iter().zip(left.iter().chain(&right)) {
         rows[row_of(to)] = *row;
     }
-    transpose(rows);
+    transpose::<S>(rows);
 }
 
 /// The tables count bits from 1 and from the first byte's most significant one; rows begin with the most significant bit
@@ -170,20 +144,20 @@ const fn row_of(bit: u8) -> usize {
 }
 
 #[inline(always)]
-fn round<W: Word>(key: &Round, from: &Half<W>, to: &mut Half<W>) {
-    mix::<W, 0>(to, boxes::s1(expand::<W, 0>(key, from)));
-    mix::<W, 1>(to, boxes::s2(expand::<W, 1>(key, from)));
-    mix::<W, 2>(to, boxes::s3(expand::<W, 2>(key, from)));
-    mix::<W, 3>(to, boxes::s4(expand::<W, 3>(key, from)));
-    mix::<W, 4>(to, boxes::s5(expand::<W, 4>(key, from)));
-    mix::<W, 5>(to, boxes::s6(expand::<W, 5>(key, from)));
-    mix::<W, 6>(to, boxes::s7(expand::<W, 6>(key, from)));
-    mix::<W, 7>(to, boxes::s8(expand::<W, 7>(key, from)));
+fn round<S: Simd>(key: &Round, from: &Half<S>, to: &mut Half<S>) {
+    mix::<S, 0>(to, boxes::s1::<S>(expand::<S, 0>(key, from)));
+    mix::<S, 1>(to, boxes::s2::<S>(expand::<S, 1>(key, from)));
+    mix::<S, 2>(to, boxes::s3::<S>(expand::<S, 2>(key, from)));
+    mix::<S, 3>(to, boxes::s4::<S>(expand::<S, 3>(key, from)));
+    mix::<S, 4>(to, boxes::s5::<S>(expand::<S, 4>(key, from)));
+    mix::<S, 5>(to, boxes::s6::<S>(expand::<S, 5>(key, from)));
+    mix::<S, 6>(to, boxes::s7::<S>(expand::<S, 6>(key, from)));
+    mix::<S, 7>(to, boxes::s8::<S>(expand::<S, 7>(key, from)));
 }
 
 /// The expansion: each box takes four bits, and one of either neighbour.
 #[inline(always)]
-fn expand<W: Word, const BOX: usize>(key: &Round, from: &Half<W>) -> Inputs<W> {
+fn expand<S: Simd, const BOX: usize>(key: &Round, from: &Half<S>) -> Inputs<S> {
     let (first, key) = (4 * BOX + 31, &key[BOX]);
     [
         from[first % 32] ^ key[0],
@@ -196,10 +170,10 @@ fn expand<W: Word, const BOX: usize>(key: &Round, from: &Half<W>) -> Inputs<W> {
 }
 
 #[inline(always)]
-fn mix<W: Word, const BOX: usize>(to: &mut Half<W>, output: Outputs<W>) {
+fn mix<S: Simd, const BOX: usize>(to: &mut Half<S>, output: Outputs<S>) {
     for (i, word) in output.into_iter().enumerate() {
         let place = &mut to[const { places(BOX) }[i]];
-        *place = *place ^ word;
+        *place ^= word;
     }
 }
 
@@ -220,23 +194,23 @@ const fn places(number: usize) -> [usize; 4] {
 /// Bit `j` of row `i` becomes bit `i` of row `j`, counted from the most significant one, in each lane by itself: first
 /// halves change places, then quarters in each, and so on.
 #[inline(always)]
-fn transpose<W: Word>(rows: &mut [W; 64]) {
-    exchange::<W, 32>(rows, 0x0000_0000_ffff_ffff);
-    exchange::<W, 16>(rows, 0x0000_ffff_0000_ffff);
-    exchange::<W, 8>(rows, 0x00ff_00ff_00ff_00ff);
-    exchange::<W, 4>(rows, 0x0f0f_0f0f_0f0f_0f0f);
-    exchange::<W, 2>(rows, 0x3333_3333_3333_3333);
-    exchange::<W, 1>(rows, 0x5555_5555_5555_5555);
+fn transpose<S: Simd>(rows: &mut [Row<S>; 64]) {
+    exchange::<S, 32>(rows, 0x0000_0000_ffff_ffff);
+    exchange::<S, 16>(rows, 0x0000_ffff_0000_ffff);
+    exchange::<S, 8>(rows, 0x00ff_00ff_00ff_00ff);
+    exchange::<S, 4>(rows, 0x0f0f_0f0f_0f0f_0f0f);
+    exchange::<S, 2>(rows, 0x3333_3333_3333_3333);
+    exchange::<S, 1>(rows, 0x5555_5555_5555_5555);
 }
 
 #[inline(always)]
-fn exchange<W: Word, const WIDTH: usize>(rows: &mut [W; 64], mask: u64) {
+fn exchange<S: Simd, const WIDTH: usize>(rows: &mut [Row<S>; 64], mask: u64) {
     for block in rows.chunks_exact_mut(2 * WIDTH) {
         let (upper, lower) = block.split_at_mut(WIDTH);
         for (upper, lower) in upper.iter_mut().zip(lower) {
             let exchange = (*upper ^ *lower >> WIDTH as u32) & mask;
-            *upper = *upper ^ exchange;
-            *lower = *lower ^ exchange << WIDTH as u32;
+            *upper ^= exchange;
+            *lower ^= exchange << WIDTH as u32;
         }
     }
 }
