@@ -3,18 +3,17 @@
 use std::{
     collections::{BTreeMap, HashSet},
     net::{Ipv4Addr, SocketAddrV4},
-    num::NonZero,
-    panic::resume_unwind,
-    thread,
+    sync::Arc,
 };
 
 use ipnet::Ipv4Net;
 
 use super::{
     Account, Code, Facts, Finding, PointAccount, Side,
-    keyring::Attempts,
+    keyring::{Attempts, Keyring},
     negotiations::{Negotiations, Sent},
     probes::Probes,
+    side_of,
     tunnels::Tunnels,
 };
 use crate::{
@@ -71,7 +70,7 @@ pub(super) fn pair(source: Ipv4Addr, destination: Ipv4Addr) -> [Ipv4Addr; 2] {
 }
 
 /// Sees the frames of a capture one after another, in the order of the file.
-pub struct Auditor<'a> {
+pub(super) struct Auditor<'a> {
     facts: &'a Facts,
     frames: u64,
     points: Vec<PointAccount>,
@@ -84,8 +83,6 @@ pub struct Auditor<'a> {
     findings: Vec<Finding>,
     /// Findings of each code, with those that were not kept.
     found: BTreeMap<String, u64>,
-    /// Of the frames before, whose memory is used again.
-    attempts: Vec<Attempts>,
 }
 
 /// What became of the ESP packet of a frame.
@@ -95,14 +92,11 @@ struct Tried<'a> {
     index: usize,
 }
 
-/// Frames for which a thread is worth its while.
-const MIN_SHARE: usize = 64;
-
 /// Findings that are kept of each code: a capture that is nothing else must not fill the memory.
 const KEPT: u64 = 10_000;
 
 impl<'a> Auditor<'a> {
-    pub fn new(facts: &'a Facts) -> Self {
+    pub(super) fn new(facts: &'a Facts) -> Self {
         let mut findings = Vec::new();
         Self {
             facts,
@@ -115,55 +109,29 @@ impl<'a> Auditor<'a> {
             negotiations: Negotiations::new(facts, &mut findings),
             findings,
             found: BTreeMap::new(),
-            attempts: Vec::new(),
         }
     }
 
-    /// Adds those of all points of a capture that are new, before the first frame of them. One whose side is not known
-    /// counts as the internet, where the least is allowed.
-    pub fn add_points(&mut self, points: &[pcapng::Point]) {
-        for point in points.iter().skip(self.points.len()) {
-            let side = point.side.unwrap_or(Side::Internet);
-            self.points.push(PointAccount { name: point.name.clone(), side, classes: BTreeMap::new() });
+    /// What opens ESP, for other threads to do so before its frames are seen.
+    pub(super) fn keyring(&self) -> Arc<Keyring> {
+        self.tunnels.keyring()
+    }
+
+    /// Those that are new, before the first frame of them.
+    pub(super) fn add_points(&mut self, points: &[pcapng::Point]) {
+        for point in points {
+            let classes = BTreeMap::new();
+            self.points.push(PointAccount { name: point.name.clone(), side: side_of(point), classes });
             self.classes.push(BTreeMap::new());
             self.internet.push(InternetPoint::default());
         }
     }
 
-    /// The next frames of the capture. Their ESP is opened by as many threads as the machine runs at once, and then
-    /// each is accounted for in the order of the file, so that the account does not depend on how many there were.
-    pub fn see(&mut self, frames: &[pcapng::Frame]) {
-        let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        self.see_with(frames, threads);
-    }
-
-    pub(super) fn see_with(&mut self, frames: &[pcapng::Frame], threads: usize) {
-        let share = frames.len().div_ceil(threads).max(MIN_SHARE);
-        let keyring = self.tunnels.keyring();
-        let points = &self.points;
-        let looks = |frame: &pcapng::Frame| {
-            points.get(frame.point).is_some_and(|point| point.side == Side::Internet) && frame.is_whole()
-        };
-        let mut memory = std::mem::take(&mut self.attempts).into_iter();
-        let mut open = |frames| {
-            let memory = memory.next().unwrap_or_default();
-            move || keyring.open(frames, looks, memory)
-        };
-        let mut shares = frames.chunks(share);
-        let first = shares.next().unwrap_or_default();
-        let attempts: Vec<Attempts> = thread::scope(|scope| {
-            let open_first = open(first);
-            let others: Vec<_> = shares.map(|share| scope.spawn(open(share))).collect();
-            let first = open_first();
-            let others = others.into_iter().map(|opened| opened.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            std::iter::once(first).chain(others).collect()
-        });
-        for (frames, attempts) in frames.chunks(share).zip(&attempts) {
-            for (index, frame) in frames.iter().enumerate() {
-                self.account_for(frame, Tried { attempts, index });
-            }
+    /// The next frames of the capture, and what became of their ESP.
+    pub(super) fn see(&mut self, frames: &[pcapng::Frame], attempts: &Attempts) {
+        for (index, frame) in frames.iter().enumerate() {
+            self.account_for(frame, Tried { attempts, index });
         }
-        self.attempts = attempts;
     }
 
     fn account_for(&mut self, frame: &pcapng::Frame, tried: Tried<'_>) {
@@ -191,7 +159,7 @@ impl<'a> Auditor<'a> {
         }));
     }
 
-    pub fn finish(mut self) -> Account {
+    pub(super) fn finish(mut self) -> Account {
         let flows = self.probes.finish(&self.points, &self.internet, &self.tunnels, self.facts, &mut self.findings);
         let (negotiations, messages, encryption_keys) = self.negotiations.finish(&mut self.findings);
         for (code, &count) in self.found.iter().filter(|(_, count)| **count > KEPT) {

@@ -82,11 +82,11 @@ impl Keyring {
         }
     }
 
-    /// Opens what is in these frames, and is read where `looks` says so; in the memory of earlier attempts.
+    /// Opens what is in those of these frames that are outside; in the memory of earlier attempts.
     pub(super) fn open(
         &self,
         frames: &[pcapng::Frame],
-        looks: impl Fn(&pcapng::Frame) -> bool,
+        outside: &[usize],
         Attempts { mut attempts, mut clear }: Attempts,
     ) -> Attempts {
         attempts.clear();
@@ -95,8 +95,8 @@ impl Keyring {
         // The SA that opened a packet last opens most of those that follow, and is faster with many of them than with each.
         let mut expected: BTreeMap<Sa, Vec<(usize, Carried<'_>)>> = BTreeMap::new();
         let mut others = Vec::new();
-        for (index, frame) in frames.iter().enumerate().filter(|(_, frame)| looks(frame)) {
-            let Some(carried) = Carried::within(frame) else { continue };
+        for &index in outside {
+            let Some(carried) = Carried::within(&frames[index]) else { continue };
             match self.candidates(&carried).and_then(|candidates| candidates.expected(&self.keys)) {
                 Some(sa) => expected.entry(sa).or_default().push((index, carried)),
                 None => others.push((index, carried)),

@@ -10,6 +10,7 @@ mod comments;
 mod conversation;
 mod finding;
 mod frames;
+mod in_order;
 mod keyring;
 mod negotiations;
 mod probes;
@@ -26,49 +27,125 @@ pub use account::{
 };
 pub use comments::comments;
 pub use finding::Code;
-pub use frames::Auditor;
 
-use std::io::Read;
+use std::{convert::Infallible, io::Read, num::NonZero, thread};
 
 use crate::{
     Result,
-    pcapng::{Capture, Frame, Reader},
+    pcapng::{Capture, Frame, Point, Reader},
 };
+use frames::Auditor;
+use in_order::in_order;
+use keyring::{Attempts, Keyring};
 
-/// Frames that are held at once, and their bytes: enough work to share, and little memory.
-const BATCH: (usize, usize) = (8192, 2 << 20);
+/// Frames that are held together, and their bytes: enough for the ciphers, which take many packets at once, and little
+/// enough to stay in a processor's own cache until they are accounted for.
+const BATCH: (usize, usize) = (4096, 512 << 10);
 
 /// Explains every frame of a capture that is in memory.
 pub fn audit(capture: &Capture, facts: &Facts) -> Account {
-    let mut auditor = Auditor::new(facts);
-    auditor.add_points(&capture.points);
-    capture.frames.chunks(BATCH.0).for_each(|frames| auditor.see(frames));
-    auditor.finish()
+    audit_with(capture, facts, threads(), BATCH.0)
+}
+
+fn audit_with(capture: &Capture, facts: &Facts, threads: usize, batch: usize) -> Account {
+    let mut points = capture.points.clone();
+    let mut chunks = capture.frames.chunks(batch);
+    let Ok(account) = audit_batches(facts, threads, |_| {
+        // Points without frames are accounted for too.
+        let chunk = chunks.next().or((!points.is_empty()).then_some(&[]));
+        let batch = |frames: _| Batch::new(frames, std::mem::take(&mut points)).among(&capture.points);
+        Ok::<_, Infallible>(chunk.map(batch))
+    });
+    account
 }
 
 /// Explains every frame of a capture while it is read.
 pub fn audit_reader<R: Read>(mut reader: Reader<R>, facts: &Facts) -> Result<Account> {
-    let mut auditor = Auditor::new(facts);
-    // Their memory is used again.
-    let mut frames: Vec<Frame> = Vec::new();
-    loop {
-        let (mut filled, mut bytes) = (0, 0);
-        let mut more = true;
-        while filled < BATCH.0 && bytes < BATCH.1 {
-            if filled == frames.len() {
-                frames.push(Frame::default());
+    let (mut more, mut known) = (true, 0);
+    audit_batches(facts, threads(), |memory: Option<Batch<Vec<Frame>>>| {
+        if !more {
+            return Ok(None);
+        }
+        let mut batch = memory.unwrap_or_default();
+        let mut bytes = 0;
+        batch.filled = 0;
+        while batch.filled < BATCH.0 && bytes < BATCH.1 {
+            if batch.filled == batch.frames.len() {
+                batch.frames.push(Frame::default());
             }
-            more = reader.read_frame(&mut frames[filled])?;
+            let frame = &mut batch.frames[batch.filled];
+            more = reader.read_frame(frame)?;
             if !more {
                 break;
             }
-            bytes += frames[filled].data.len();
-            filled += 1;
+            bytes += frame.data.len();
+            batch.filled += 1;
         }
-        auditor.add_points(reader.points());
-        auditor.see(&frames[..filled]);
-        if !more {
-            return Ok(auditor.finish());
-        }
+        batch.points = reader.points()[known..].to_vec();
+        known = reader.points().len();
+        Ok(Some(batch.among(reader.points())))
+    })
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// While a batch is read, the ESP of those before it is opened by other threads, and they are accounted for in the order
+/// of the file, so that the account does not depend on how many threads there were.
+fn audit_batches<F: AsRef<[Frame]> + Send, E>(
+    facts: &Facts,
+    threads: usize,
+    next: impl FnMut(Option<Batch<F>>) -> Result<Option<Batch<F>>, E>,
+) -> Result<Account, E> {
+    let mut auditor = Auditor::new(facts);
+    let keyring = auditor.keyring();
+    let account_for = |batch: &mut Batch<F>| {
+        auditor.add_points(&batch.points);
+        auditor.see(batch.frames(), &batch.attempts);
+    };
+    in_order(threads, next, |batch| batch.open(&keyring), account_for)?;
+    Ok(auditor.finish())
+}
+
+/// Frames that go through the audit together, in memory that is used again.
+#[derive(Default)]
+struct Batch<F> {
+    frames: F,
+    filled: usize,
+    /// That are new.
+    points: Vec<Point>,
+    /// Which frames may hold ESP.
+    outside: Vec<usize>,
+    attempts: Attempts,
+}
+
+impl<F: AsRef<[Frame]>> Batch<F> {
+    fn new(frames: F, points: Vec<Point>) -> Self {
+        let filled = frames.as_ref().len();
+        Self { frames, filled, points, outside: Vec::new(), attempts: Attempts::default() }
     }
+
+    fn frames(&self) -> &[Frame] {
+        &self.frames.as_ref()[..self.filled]
+    }
+
+    /// With all points that there are so far.
+    fn among(mut self, points: &[Point]) -> Self {
+        let looks = |frame: &Frame| points.get(frame.point).map(side_of) == Some(Side::Internet) && frame.is_whole();
+        let frames = self.frames.as_ref()[..self.filled].iter().enumerate();
+        self.outside.clear();
+        self.outside.extend(frames.filter(|(_, frame)| looks(frame)).map(|(index, _)| index));
+        self
+    }
+
+    fn open(&mut self, keyring: &Keyring) {
+        let attempts = std::mem::take(&mut self.attempts);
+        self.attempts = keyring.open(self.frames(), &self.outside, attempts);
+    }
+}
+
+/// A point whose side is not known counts as the internet, where the least is allowed.
+fn side_of(point: &Point) -> Side {
+    point.side.unwrap_or(Side::Internet)
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     net::Ipv4Addr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,7 +25,7 @@ pub(super) type Sa = usize;
 
 pub(super) struct Tunnels {
     tunnels: Vec<Tunnel>,
-    keyring: Keyring,
+    keyring: Arc<Keyring>,
     /// Ends of the SAs, the lower address first.
     pairs: HashSet<[Ipv4Addr; 2]>,
 }
@@ -77,11 +78,11 @@ impl Tunnels {
             tunnels.push(Tunnel { account, first_point: None, sequences: HashMap::new(), over_ns });
         }
         let pairs = sas.iter().map(|sa| pair(sa.source, sa.destination)).collect();
-        Self { tunnels, keyring, pairs }
+        Self { tunnels, keyring: Arc::new(keyring), pairs }
     }
 
-    pub(super) fn keyring(&self) -> &Keyring {
-        &self.keyring
+    pub(super) fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring)
     }
 
     /// The inside of an ESP packet, or nothing where its SA's keys cannot be used.
