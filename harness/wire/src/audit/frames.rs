@@ -1,7 +1,7 @@
 //! One class for every frame: the walk down its headers, by what its capture point allows.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddrV4},
     sync::Arc,
 };
@@ -56,7 +56,7 @@ impl From<Error> for Defect {
 #[derive(Clone, Debug, Default)]
 pub(super) struct InternetPoint {
     /// Between which addresses of SAs ISAKMP and ESP went past, the lower one first.
-    pairs: HashSet<[Ipv4Addr; 2]>,
+    pairs: BTreeSet<[Ipv4Addr; 2]>,
 }
 
 impl InternetPoint {

@@ -2,7 +2,7 @@
 //! opened by several threads, and accounted for in the order of the file afterwards.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     net::Ipv4Addr,
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -17,8 +17,9 @@ use crate::{
 pub(super) struct Keyring {
     /// Absent where they cannot be used, which is a finding of its own.
     keys: Vec<Option<Keys>>,
-    by_address: HashMap<(u32, Ipv4Addr), Candidates>,
-    by_spi: HashMap<u32, Candidates>,
+    // Every packet is looked up. Of a few SAs an ordered map needs less time than a hash does, and of many not much more.
+    by_address: BTreeMap<(u32, Ipv4Addr), Candidates>,
+    by_spi: BTreeMap<u32, Candidates>,
 }
 
 /// Several SAs share an SPI if they go to different addresses, or one after the other.

@@ -40,7 +40,7 @@ use keyring::{Attempts, Keyring};
 
 /// Frames that are held together, and their bytes: enough for the ciphers, which take many packets at once, and little
 /// enough to stay in a processor's own cache until they are accounted for.
-const BATCH: (usize, usize) = (4096, 512 << 10);
+const BATCH: (usize, usize) = (2048, 256 << 10);
 
 /// Explains every frame of a capture that is in memory.
 pub fn audit(capture: &Capture, facts: &Facts) -> Account {

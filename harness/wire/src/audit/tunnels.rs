@@ -1,7 +1,7 @@
 //! The SAs: which packets they carried, and that none was forged, damaged or replayed.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     net::Ipv4Addr,
     sync::Arc,
     time::Duration,
@@ -27,7 +27,7 @@ pub(super) struct Tunnels {
     tunnels: Vec<Tunnel>,
     keyring: Arc<Keyring>,
     /// Ends of the SAs, the lower address first.
-    pairs: HashSet<[Ipv4Addr; 2]>,
+    pairs: BTreeSet<[Ipv4Addr; 2]>,
 }
 
 pub(super) struct Tunnel {
@@ -35,7 +35,7 @@ pub(super) struct Tunnel {
     account: SaAccount,
     first_point: Option<usize>,
     /// Per capture point, since each sees every packet once.
-    sequences: HashMap<usize, Sequences>,
+    sequences: BTreeMap<usize, Sequences>,
     /// From when on nobody sends with it.
     over_ns: Option<u64>,
 }
@@ -75,7 +75,7 @@ impl Tunnels {
                 deleted_ns: sa.deleted_ns,
             };
             let over_ns = sa.deleted_ns;
-            tunnels.push(Tunnel { account, first_point: None, sequences: HashMap::new(), over_ns });
+            tunnels.push(Tunnel { account, first_point: None, sequences: BTreeMap::new(), over_ns });
         }
         let pairs = sas.iter().map(|sa| pair(sa.source, sa.destination)).collect();
         Self { tunnels, keyring: Arc::new(keyring), pairs }

@@ -15,7 +15,7 @@ use crate::{Error, Result, audit::Side, link::Link};
 /// No frame of any link is longer; Wireshark refuses the same.
 const MAX_BLOCK: usize = 16 << 20;
 /// What is asked of the file at once.
-const CHUNK: usize = 1 << 18;
+const CHUNK: usize = 1 << 16;
 /// More interfaces than any machine has are an attack on what is kept for each.
 const MAX_POINTS: usize = 4096;
 
@@ -181,10 +181,10 @@ impl<R: Read> Reader<R> {
     /// Whether the block held a frame.
     fn block(&mut self, kind: u32, len: usize, frame: &mut Frame) -> Result<bool> {
         let offset = self.source.offset;
-        let broken = Error::Block { offset };
+        let broken = || Error::Block { offset };
         let big_endian = self.big_endian;
         let word = |bytes: [u8; 4]| if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
-        let body = self.source.peek(len)?.and_then(|block| block.get(8..len - 4)).ok_or(broken.clone())?;
+        let body = self.source.peek(len)?.and_then(|block| block.get(8..len - 4)).ok_or_else(broken)?;
         let (interface, ticks, captured, original, data) = match kind {
             SECTION_HEADER => {
                 self.interfaces.clear();
@@ -196,7 +196,7 @@ impl<R: Read> Reader<R> {
                     return Err(Error::Interfaces { offset, most: MAX_POINTS });
                 }
                 let index = self.points.len();
-                let (interface, name, description) = Interface::parse(body, big_endian, index).ok_or(broken)??;
+                let (interface, name, description) = Interface::parse(body, big_endian, index).ok_or_else(broken)??;
                 let side = description.and_then(|text| side_named(&text));
                 self.interfaces.push(interface);
                 self.points.push(Point { name, side });
@@ -204,7 +204,7 @@ impl<R: Read> Reader<R> {
                 return Ok(false);
             }
             ENHANCED_PACKET | PACKET => {
-                let (head, data) = body.split_at_checked(20).ok_or(broken.clone())?;
+                let (head, data) = body.split_at_checked(20).ok_or_else(broken)?;
                 let [interface, high, low, captured, original] = words(head);
                 // The older block has a count of drops beside a shorter number.
                 let interface = match (kind, interface) {
@@ -216,7 +216,7 @@ impl<R: Read> Reader<R> {
                 (interface, ticks, word(captured), word(original), data)
             }
             SIMPLE_PACKET => {
-                let (original, data) = body.split_first_chunk().ok_or(broken.clone())?;
+                let (original, data) = body.split_first_chunk().ok_or_else(broken)?;
                 let original = word(*original);
                 let snap_len = self.interfaces.first().map_or(0, |interface| interface.snap_len);
                 let most = if snap_len == 0 { u32::MAX } else { snap_len };
@@ -228,7 +228,7 @@ impl<R: Read> Reader<R> {
             }
         };
         let number = self.frames + 1;
-        let data = data.get(..captured as usize).ok_or(broken)?;
+        let data = data.get(..captured as usize).ok_or_else(broken)?;
         let point = self.points.len() - self.interfaces.len() + interface as usize;
         let interface = self.interfaces.get(interface as usize).ok_or(Error::Interface { number, interface })?;
         frame.fill(number, point, interface.clock.time_ns(ticks), original, interface.link, data);

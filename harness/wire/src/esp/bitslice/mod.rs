@@ -107,8 +107,11 @@ impl Batch {
             let before = S::u64s::from_slice(simd, &self.before[lanes * i..][..lanes]);
             (row ^ before).store_slice(&mut self.blocks[lanes * i..][..lanes]);
         }
-        let bytes = self.blocks.map(u64::to_le_bytes);
-        clear.extend_from_slice(bytes[..self.len].as_flattened());
+        let begin = clear.len();
+        clear.resize(begin + 8 * self.len, 0);
+        for (bytes, block) in clear[begin..].as_chunks_mut().0.iter_mut().zip(&self.blocks) {
+            *bytes = block.to_le_bytes();
+        }
         self.len = 0;
     }
 }
@@ -175,6 +178,8 @@ fn mix<S: Simd, const BOX: usize>(to: &mut Half<S>, output: Outputs<S>) {
         let place = &mut to[const { places(BOX) }[i]];
         *place ^= word;
     }
+    // One box after another: the compiler would begin all eight at once, and has no registers for that.
+    std::hint::black_box(to);
 }
 
 /// To which bits the permutation after the boxes takes the four of this box.
