@@ -41,6 +41,8 @@ use keyring::{Attempts, Keyring};
 /// Frames that are held together, and their bytes: enough for the ciphers, which take many packets at once, and little
 /// enough to stay in a processor's own cache until they are accounted for.
 const BATCH: (usize, usize) = (2048, 256 << 10);
+/// Bytes of memory that a frame leaves to later ones: what long frames needed is not kept for short ones.
+const KEPT: usize = 4096;
 
 /// Explains every frame of a capture that is in memory.
 pub fn audit(capture: &Capture, facts: &Facts) -> Account {
@@ -74,6 +76,9 @@ pub fn audit_reader<R: Read>(mut reader: Reader<R>, facts: &Facts) -> Result<Acc
                 batch.frames.push(Frame::default());
             }
             let frame = &mut batch.frames[batch.filled];
+            if frame.data.capacity() > KEPT {
+                frame.data = Vec::new();
+            }
             more = reader.read_frame(frame)?;
             if !more {
                 break;
