@@ -39,11 +39,16 @@ pub fn seconds(ns: u64) -> String {
 
 /// `frame 7`, `frames 7, 9`, and of many the first ones; nothing of none.
 pub fn frames(frames: &[u64]) -> Option<String> {
+    frames_and(frames, 0)
+}
+
+/// The same of a finding, which may not list all of its frames.
+pub fn frames_and(frames: &[u64], more: u64) -> Option<String> {
     const SHOWN: usize = 8;
     let listed: Vec<_> = frames.iter().take(SHOWN).map(u64::to_string).collect();
-    let more = match frames.len().saturating_sub(SHOWN) {
+    let more = match (frames.len().saturating_sub(SHOWN) as u64).saturating_add(more) {
         0 => String::new(),
-        more => format!(" and {} more", count(more as u64)),
+        more => format!(" and {} more", count(more)),
     };
     match listed.len() {
         0 => None,

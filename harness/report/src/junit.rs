@@ -74,18 +74,19 @@ fn status(cell: &CellRecord) -> TestCaseStatus {
 
 /// The checks that do not hold and the findings of the audit, with all that they say.
 fn contradictions(cell: &CellRecord) -> String {
-    let checks =
-        cell.checks.iter().filter(|check| !check.holds).map(|check| {
-            contradiction(&check.code, &check.requirement, &check.expected, &check.observed, &check.frames)
-        });
+    let checks = cell.checks.iter().filter(|check| !check.holds).map(|check| {
+        let frames = format::frames(&check.frames);
+        contradiction(&check.code, &check.requirement, &check.expected, &check.observed, frames)
+    });
     let findings = cell.account.iter().flat_map(|account| &account.findings).map(|finding| {
-        contradiction(&finding.code, &finding.requirement, &finding.expected, &finding.observed, &finding.frames)
+        let frames = format::frames_and(&finding.frames, finding.more);
+        contradiction(&finding.code, &finding.requirement, &finding.expected, &finding.observed, frames)
     });
     checks.chain(findings).collect::<Vec<_>>().join("\n")
 }
 
-fn contradiction(code: &str, requirement: &str, expected: &str, observed: &str, frames: &[u64]) -> String {
-    let frames = format::frames(frames).map_or(String::new(), |frames| format!(" ({frames})"));
+fn contradiction(code: &str, requirement: &str, expected: &str, observed: &str, frames: Option<String>) -> String {
+    let frames = frames.map_or(String::new(), |frames| format!(" ({frames})"));
     format!("{code}: {requirement}\n  expected {expected}\n  observed {observed}{frames}")
 }
 

@@ -87,7 +87,8 @@ fn findings(cells: &[&CellRecord], out: &mut String) {
         }
         let _ = writeln!(out, "{} in {}:\n", format::plural(findings.len(), "finding"), code(&cell.id));
         for finding in findings.iter().take(SHOWN) {
-            let frames = format::frames(&finding.frames).map_or(String::new(), |frames| format!(" in {frames}"));
+            let frames = format::frames_and(&finding.frames, finding.more);
+            let frames = frames.map_or(String::new(), |frames| format!(" in {frames}"));
             let _ = writeln!(
                 out,
                 "- {}{frames}: observed {}; expected {}; required by {}",

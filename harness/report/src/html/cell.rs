@@ -100,7 +100,7 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     fn new(finding: &'a Finding) -> Self {
-        Self { finding, shown_by: format::frames(&finding.frames) }
+        Self { finding, shown_by: format::frames_and(&finding.frames, finding.more) }
     }
 }
 

@@ -161,7 +161,8 @@ fn with_code(page: &mut Page, code: &str, alike: &[&Finding]) {
         page.item(4, "expected", &first.expected);
     }
     for finding in alike.iter().take(ALIKE) {
-        let frames = format::frames(&finding.frames).map_or(String::new(), |frames| format!("{frames}: "));
+        let frames = format::frames_and(&finding.frames, finding.more);
+        let frames = frames.map_or(String::new(), |frames| format!("{frames}: "));
         page.item(4, "observed", &format!("{frames}{}", finding.observed));
     }
     if let more @ 1.. = alike.len().saturating_sub(ALIKE) {

@@ -349,6 +349,9 @@ pub struct Finding {
     /// Numbers of the frames that show it, from 1, as Wireshark counts, the one that refutes first; none for something
     /// that is missing.
     pub frames: Vec<u64>,
+    /// How many more frames show it.
+    #[serde(default)]
+    pub more: u64,
     /// What was observed instead.
     pub observed: String,
 }

@@ -83,6 +83,7 @@ impl Code {
             requirement: requirement.to_owned(),
             expected: expected.to_owned(),
             frames: frames.into_iter().collect(),
+            more: 0,
             observed: observed.into(),
         }
     }

@@ -14,6 +14,7 @@ use super::{
     negotiations::{Negotiations, Sent},
     probes::Probes,
     side_of,
+    strays::Strays,
     tunnels::Tunnels,
 };
 use crate::{
@@ -78,6 +79,7 @@ pub(super) struct Auditor<'a> {
     classes: Vec<BTreeMap<Class, u64>>,
     internet: Vec<InternetPoint>,
     tunnels: Tunnels,
+    strays: Strays,
     probes: Probes,
     negotiations: Negotiations<'a>,
     findings: Vec<Finding>,
@@ -93,7 +95,7 @@ struct Tried<'a> {
 }
 
 /// Findings that are kept of each code: a capture that is nothing else must not fill the memory.
-const KEPT: u64 = 10_000;
+pub(super) const KEPT: u64 = 10_000;
 
 impl<'a> Auditor<'a> {
     pub(super) fn new(facts: &'a Facts) -> Self {
@@ -105,6 +107,7 @@ impl<'a> Auditor<'a> {
             classes: Vec::new(),
             internet: Vec::new(),
             tunnels: Tunnels::new(&facts.sas, &mut findings),
+            strays: Strays::default(),
             probes: Probes::new(facts),
             negotiations: Negotiations::new(facts, &mut findings),
             findings,
@@ -164,8 +167,9 @@ impl<'a> Auditor<'a> {
         let (negotiations, messages, encryption_keys) = self.negotiations.finish(&mut self.findings);
         for (code, &count) in self.found.iter().filter(|(_, count)| **count > KEPT) {
             let first = self.findings.iter().find(|finding| finding.code == *code).cloned();
-            let observed = format!("{} more frames show this than are listed", count - KEPT);
-            self.findings.extend(first.map(|first| Finding { frames: Vec::new(), observed, ..first }));
+            let more = count - KEPT;
+            let observed = format!("{more} more frames show this than are listed");
+            self.findings.extend(first.map(|first| Finding { frames: Vec::new(), more, observed, ..first }));
         }
         let named =
             |classes: BTreeMap<Class, u64>| classes.into_iter().map(|(class, n)| (class.to_owned(), n)).collect();
@@ -356,7 +360,11 @@ impl<'a> Auditor<'a> {
     ) -> Result<Class, Defect> {
         const CLASS: Class = "esp";
         self.went_past(frame, outer);
-        let seen = self.tunnels.see(frame, outer, sealed, encapsulated, attempts.of(index))?;
+        let Some(attempt) = attempts.of(index) else {
+            self.strays.see(frame, outer, sealed.spi, &mut self.findings);
+            return Ok(CLASS);
+        };
+        let seen = self.tunnels.see(frame, sealed, encapsulated, attempt)?;
         let Some((sa, inside)) = seen else { return Ok(CLASS) };
         let outside = |text| Defect::new(CLASS, Code::InnerOutsideSelectors, text);
         match inside.next_header {

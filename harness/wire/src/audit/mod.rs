@@ -16,6 +16,7 @@ mod negotiations;
 mod probes;
 mod quick_modes;
 mod sequences;
+mod strays;
 #[cfg(test)]
 mod tests;
 mod tunnels;

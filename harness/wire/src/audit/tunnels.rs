@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     esp::{self, Inside, Keys, OpenError},
-    ipv4, pcapng,
+    pcapng,
 };
 
 const CLASS: Class = "esp";
@@ -89,16 +89,10 @@ impl Tunnels {
     pub(super) fn see(
         &mut self,
         frame: &pcapng::Frame,
-        outer: &ipv4::Packet<'_>,
         sealed: esp::Packet<'_>,
         encapsulated: bool,
-        attempt: Option<&Attempt>,
+        Attempt { sa, result }: &Attempt,
     ) -> Result<Option<(Sa, Inside)>, Defect> {
-        let ipv4::Packet { source, destination, .. } = *outer;
-        let Attempt { sa, result } = attempt.ok_or_else(|| {
-            let text = format!("SPI {:#010x} from {source} to {destination} is none of the SAs'", sealed.spi);
-            Defect::new(CLASS, Code::UnknownSpi, text)
-        })?;
         self.tunnels[*sa].see(frame, &sealed, encapsulated, result.clone()).map(|inside| Some((*sa, inside?)))
     }
 

@@ -13,15 +13,17 @@ const NEEDS_FACTS: [Code; 5] =
 
 /// Takes the findings out of the account that only facts would justify, and sums them up.
 pub fn set_aside(account: &mut Account, streams: &BTreeSet<Stream>, sas: &[SaKeys]) -> Vec<String> {
-    let mut aside: BTreeMap<Code, usize> = BTreeMap::new();
+    let mut aside: BTreeMap<Code, u64> = BTreeMap::new();
     account.findings.retain(|finding| {
         let code = NEEDS_FACTS.into_iter().find(|code| code.name() == finding.code);
-        code.inspect(|&code| *aside.entry(code).or_default() += 1).is_none()
+        // What has no frames is missing once.
+        let frames = (finding.frames.len() as u64 + finding.more).max(1);
+        code.inspect(|&code| *aside.entry(code).or_default() += frames).is_none()
     });
     aside.into_iter().map(|(code, count)| sum(code, count, streams, sas)).collect()
 }
 
-fn sum(code: Code, count: usize, streams: &BTreeSet<Stream>, sas: &[SaKeys]) -> String {
+fn sum(code: Code, count: u64, streams: &BTreeSet<Stream>, sas: &[SaKeys]) -> String {
     match code {
         Code::UnknownSpi => {
             let closed = streams.iter().filter(|stream| !sas.iter().any(|sa| sa.spi == stream.spi));

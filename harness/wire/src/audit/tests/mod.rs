@@ -423,6 +423,37 @@ fn a_flood_of_one_finding_is_counted_and_not_kept() {
     assert_eq!(more.observed, "7 more frames show this than are listed");
 }
 
+/// As when a capture begins with other keys than it goes on with.
+#[test]
+fn a_hundred_thousand_packets_of_one_unknown_spi_are_one_finding_with_their_count() {
+    let mut lab = Lab::new();
+    let stray = |spi: u32| [&spi.to_be_bytes()[..], &[0; 40]].concat();
+    let first = lab.ip(AT_ROUTER, protocol::ESP, ROUTER, CUSTOMER, &stray(7));
+    let other = lab.ip(AT_ROUTER, protocol::ESP, CUSTOMER, ROUTER, &stray(7));
+    for _ in 1..100_000 {
+        lab.ip(AT_ROUTER, protocol::ESP, ROUTER, CUSTOMER, &stray(7));
+    }
+    let account = lab.account();
+    let [found, elsewhere] = &account.findings[..] else { panic!("{:#?}", account.findings) };
+    assert_eq!((found.frame(), found.frames.len(), found.more), (Some(first), 100, 99_900));
+    assert_eq!((elsewhere.frame(), elsewhere.more), (Some(other), 0));
+    assert_eq!(account.points[AT_ROUTER].classes["esp"], 100_001);
+}
+
+#[test]
+fn more_unknown_spis_than_are_kept_are_counted() {
+    let mut lab = Lab::new();
+    for _ in 0..2 {
+        for spi in 0x10000..0x10000 + 10_007_u32 {
+            lab.ip(AT_ROUTER, protocol::ESP, ROUTER, CUSTOMER, &[&spi.to_be_bytes()[..], &[0; 40]].concat());
+        }
+    }
+    let account = lab.account();
+    let (more, kept) = account.findings.split_last().unwrap();
+    assert!(kept.len() == 10_000 && kept.iter().all(|finding| finding.frames.len() == 2));
+    assert_eq!((more.frame(), more.more), (None, 14));
+}
+
 fn probe_of(sequence: u32) -> Probe {
     Probe { exchange: 1, source: WEB, destination: BRANCH, sequence }
 }
