@@ -4,7 +4,10 @@ use std::net::Ipv4Addr;
 
 use policy::Version;
 use wire::{
-    audit::{ChosenChild, ChosenTransform, IkeMessage, Negotiation, PayloadShown, Pfs, QuickMode, Sealed, Secrecy},
+    audit::{
+        Account, ChosenChild, ChosenTransform, IkeMessage, LeftOut, Negotiation, PayloadShown, Pfs, QuickMode, Sealed,
+        Secrecy,
+    },
     isakmp,
 };
 
@@ -150,6 +153,22 @@ pub fn payloads(payloads: &[PayloadShown]) -> Vec<(String, Vec<&str>)> {
 fn tells(payload: &PayloadShown) -> bool {
     let length = |detail: &String| detail.strip_suffix(" bytes").is_some_and(|length| length.parse::<u64>().is_ok());
     !payload.details.iter().all(length)
+}
+
+/// What is not listed of the conversation, unless all of it is.
+pub fn left_out(account: &Account) -> Option<String> {
+    let LeftOut { messages, of_negotiations, of_quick_modes } = account.left_out;
+    let kinds = [
+        (messages, "not told one by one"),
+        (of_negotiations, "of negotiations that are not followed"),
+        (of_quick_modes, "of Quick Modes that are not followed"),
+    ];
+    let told: Vec<_> = kinds
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", format::count(count)))
+        .collect();
+    (!told.is_empty()).then(|| format!("more messages of IKE: {}", told.join(", ")))
 }
 
 /// How often a message was sent again, unless it was not.

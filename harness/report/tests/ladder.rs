@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use runner::record::{CellRecord, Verdict};
 use sample::conversation;
 use tunnelproof_report::ladder::{self, Style, Tone};
-use wire::audit::{Account, Pfs, Sealed, Secrecy};
+use wire::audit::{Account, LeftOut, Pfs, Sealed, Secrecy};
 
 fn account() -> Account {
     sample::proven("libreswan", "strongSwan 5.9.14", "aes128").account.unwrap()
@@ -117,6 +117,16 @@ fn findings_of_a_kind_are_told_together_and_cut_short() {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert_eq!(text.matches("  clear-text\n").count(), 1, "{text}");
+}
+
+#[test]
+fn what_is_left_out_is_told() {
+    let mut account = account();
+    assert!(!text(&account).contains("more messages of IKE"));
+    account.left_out = LeftOut { messages: 190_000, of_quick_modes: 3, ..LeftOut::default() };
+    let told = "more messages of IKE: 190,000 not told one by one, 3 of Quick Modes that are not followed";
+    let text = text(&account).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(told), "{text}");
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub struct Shown<'a> {
     traffic: Option<flows::Traffic>,
     sas: Vec<sas::Sa>,
     negotiations: Vec<Negotiated<'a>>,
+    /// What is not told of IKE, in words.
+    left_out: Option<String>,
 }
 
 impl<'a> Shown<'a> {
@@ -56,6 +58,7 @@ impl<'a> Shown<'a> {
             traffic: (!account.flows.is_empty()).then(|| flows::Traffic::new(account)),
             sas: sas::rows(account, kernel),
             negotiations: account.negotiations.iter().map(Negotiated::new).collect(),
+            left_out: words::left_out(account),
         }
     }
 }

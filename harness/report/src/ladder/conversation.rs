@@ -41,6 +41,10 @@ pub(super) fn write(page: &mut Page, account: &Account) {
             afterwards(page, message);
         }
     }
+    if let Some(text) = words::left_out(account) {
+        page.line("");
+        page.paragraph(2, &text);
+    }
 }
 
 fn between(message: &IkeMessage) -> [Ipv4Addr; 2] {

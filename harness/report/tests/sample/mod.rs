@@ -11,7 +11,9 @@ use runner::record::{
     StepRecord, StepStatus, Verdict,
 };
 use wire::{
-    audit::{Account, ChosenTransform, Code, FlowAccount, Negotiation, PointAccount, SaAccount, Secrecy, Side},
+    audit::{
+        Account, ChosenTransform, Code, FlowAccount, LeftOut, Negotiation, PointAccount, SaAccount, Secrecy, Side,
+    },
     probe::Probe,
 };
 
@@ -385,6 +387,7 @@ fn account(encryption: Encryption, clean: bool) -> Account {
             authenticated: 1_180,
         }],
         messages: conversation::messages(encryption),
+        left_out: LeftOut::default(),
         encryption_keys: Vec::new(),
         findings: if clean {
             Vec::new()

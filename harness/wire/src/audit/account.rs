@@ -123,11 +123,25 @@ pub struct Account {
     /// The conversation: each message of IKE once, in the order of the capture.
     #[serde(default)]
     pub messages: Vec<IkeMessage>,
+    /// Of IKE, what is not listed, since there is too much of it.
+    #[serde(default)]
+    pub left_out: LeftOut,
     pub findings: Vec<Finding>,
     /// Keys of the ciphers of those IKE SAs that were opened, for Wireshark's table. An account is shown to everyone, and
     /// so they are never written with it.
     #[serde(skip)]
     pub encryption_keys: Vec<EncryptionKey>,
+}
+
+/// What there was more than is kept: 10,000 of each. A capture that is nothing else must not fill the memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Messages, retransmissions and what only repeats itself not counted.
+    pub messages: u64,
+    /// Messages that begin a negotiation, or belong to one, that is not followed.
+    pub of_negotiations: u64,
+    /// Messages of Quick Modes that are not followed.
+    pub of_quick_modes: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,17 +2,38 @@
 
 use std::{collections::HashMap, net::SocketAddrV4};
 
-use super::{IkeMessage, PayloadShown, Sealed};
+use super::{IkeMessage, PayloadShown, Sealed, frames::KEPT};
 use crate::isakmp::exchange;
 
 /// The messages of IKE in the order of the capture.
 #[derive(Default)]
 pub(super) struct Conversation {
     messages: Vec<IkeMessage>,
+    /// Where the latest of them is that could be sent again.
+    latest: HashMap<Place, usize>,
+    /// Those behind the first [`KEPT`], once there are so many: from then on the last one is always among them.
+    left_out: u64,
     /// Pairs of a request and its answer since the last message that was neither, by what they look like.
     pairs: HashMap<[Shape; 2], usize>,
     /// A request at the end that has no answer yet.
     asked: Option<Shape>,
+}
+
+/// Where a message has its place in the conversation, in which it is the same however often it is sent.
+#[derive(PartialEq, Eq, Hash)]
+struct Place {
+    cookies: [String; 2],
+    message_id: u32,
+    exchange: String,
+    source: SocketAddrV4,
+    ordinal: u32,
+}
+
+impl Place {
+    fn of(message: &IkeMessage) -> Self {
+        let IkeMessage { cookies, message_id, exchange, source, ordinal, .. } = message.clone();
+        Self { cookies, message_id, exchange, source, ordinal }
+    }
 }
 
 /// What makes two messages alike, whatever numbers they carry.
@@ -45,46 +66,60 @@ impl Conversation {
         if !informational.contains(&message.exchange) {
             self.pairs.clear();
             self.asked = None;
-            self.messages.push(message);
+            self.push(message);
             return;
         }
         let shape = Shape::of(&message);
         let Some(request) = self.asked.take().filter(|request| answers(request, &shape)) else {
             self.asked = Some(shape);
-            self.messages.push(message);
+            self.push(message);
             return;
         };
         match self.pairs.get(&[request.clone(), shape.clone()]) {
             Some(&first) => {
                 // The request of this pair is at the end, and goes with it.
-                self.messages.pop();
+                self.pop();
                 let first = &mut self.messages[first];
                 first.repeats += 1;
                 first.last_frame = Some(message.frame);
             }
             None => {
-                self.pairs.insert([request, shape], self.messages.len() - 1);
-                self.messages.push(message);
+                if let (0, Some(last)) = (self.left_out, self.messages.len().checked_sub(1)) {
+                    self.pairs.insert([request, shape], last);
+                }
+                self.push(message);
             }
+        }
+    }
+
+    fn push(&mut self, message: IkeMessage) {
+        if self.messages.len() as u64 >= KEPT {
+            self.left_out += 1;
+            return;
+        }
+        self.latest.insert(Place::of(&message), self.messages.len());
+        self.messages.push(message);
+    }
+
+    fn pop(&mut self) {
+        if self.left_out > 0 {
+            self.left_out -= 1;
+        } else if let Some(message) = self.messages.pop() {
+            self.latest.remove(&Place::of(&message));
         }
     }
 
     /// Counts one that was sent again, if the first of it is still there.
     pub(super) fn again(&mut self, message: &IkeMessage) {
-        let same = |known: &&mut IkeMessage| {
-            known.cookies == message.cookies
-                && known.message_id == message.message_id
-                && known.exchange == message.exchange
-                && known.source == message.source
-                && known.ordinal == message.ordinal
-        };
-        if let Some(known) = self.messages.iter_mut().rev().find(same) {
+        let known = self.latest.get(&Place::of(message)).and_then(|&latest| self.messages.get_mut(latest));
+        if let Some(known) = known {
             known.retransmissions += 1;
         }
     }
 
-    pub(super) fn finish(self) -> Vec<IkeMessage> {
-        self.messages
+    /// The messages, and how many there were besides.
+    pub(super) fn finish(self) -> (Vec<IkeMessage>, u64) {
+        (self.messages, self.left_out)
     }
 }
 
@@ -129,7 +164,7 @@ mod tests {
     fn told(messages: impl IntoIterator<Item = IkeMessage>) -> Vec<(u64, u64, Option<u64>)> {
         let mut conversation = Conversation::default();
         messages.into_iter().for_each(|message| conversation.add(message));
-        conversation.finish().iter().map(|message| (message.frame, message.repeats, message.last_frame)).collect()
+        conversation.finish().0.iter().map(|message| (message.frame, message.repeats, message.last_frame)).collect()
     }
 
     #[test]
@@ -139,6 +174,28 @@ mod tests {
                 .map(|(frame, from, kind)| message(frame, from, exchange::INFORMATIONAL, kind))
         };
         assert_eq!(told((0..2880u64).flat_map(pair)), [(0, 2879, Some(5759)), (1, 0, None)]);
+    }
+
+    #[test]
+    fn what_is_too_much_is_counted_and_a_pair_that_repeats_itself_is_not() {
+        let mut conversation = Conversation::default();
+        let probe = |frame, from, kind| message(frame, from, exchange::INFORMATIONAL, kind);
+        let pair = |frame| [probe(frame, 0, "R-U-THERE"), probe(frame + 1, 1, "R-U-THERE-ACK")];
+        for frame in 0..KEPT - 3 {
+            conversation.add(message(frame, 0, exchange::QUICK_MODE, "none"));
+        }
+        pair(KEPT).into_iter().for_each(|message| conversation.add(message));
+        for frame in 1..9 {
+            pair(2 * frame + KEPT).into_iter().for_each(|message| conversation.add(message));
+            conversation.again(&probe(KEPT, 0, "R-U-THERE"));
+        }
+        let other = [probe(1, 0, "one"), probe(2, 1, "other")];
+        other.into_iter().for_each(|message| conversation.add(message));
+        pair(3).into_iter().for_each(|message| conversation.add(message));
+        let (messages, left_out) = conversation.finish();
+        assert_eq!((messages.len() as u64, left_out), (KEPT, 1));
+        let repeated = &messages[messages.len() - 3];
+        assert_eq!((repeated.frame, repeated.repeats, repeated.retransmissions), (KEPT, 9, 8));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use ipnet::Ipv4Net;
 use super::{
     Account, Code, Facts, Finding, PointAccount, Side,
     keyring::{Attempts, Keyring},
-    negotiations::{Negotiations, Sent},
+    negotiations::{Ike, Negotiations, Sent},
     probes::Probes,
     side_of,
     strays::Strays,
@@ -164,7 +164,7 @@ impl<'a> Auditor<'a> {
 
     pub(super) fn finish(mut self) -> Account {
         let flows = self.probes.finish(&self.points, &self.internet, &self.tunnels, self.facts, &mut self.findings);
-        let (negotiations, messages, encryption_keys) = self.negotiations.finish(&mut self.findings);
+        let Ike { negotiations, messages, left_out, encryption_keys } = self.negotiations.finish(&mut self.findings);
         for (code, &count) in self.found.iter().filter(|(_, count)| **count > KEPT) {
             let first = self.findings.iter().find(|finding| finding.code == *code).cloned();
             let more = count - KEPT;
@@ -183,6 +183,7 @@ impl<'a> Auditor<'a> {
             sas: self.tunnels.finish(),
             negotiations,
             messages,
+            left_out,
             findings: self.findings,
             encryption_keys,
         }

@@ -3,7 +3,8 @@
 //! A frame counts in exactly one class of its capture point. What refutes the cell becomes a
 //! [`Finding`] with a [`Code`]: at once where a frame shows it, and at the end where something is
 //! missing. Time grows with the frames and the probes, never with their product; memory with what the
-//! [`Facts`] name and with the messages of IKE, which are told one by one, not with the frames.
+//! [`Facts`] name, not with the frames: of what a capture tells one by one, so much is kept, and the rest
+//! is counted.
 
 mod account;
 mod comments;
@@ -23,8 +24,8 @@ mod tunnels;
 
 pub use account::{
     Account, ChosenChild, ChosenTransform, Demanded, EncryptionKey, Expected, Facts, Finding, FlowAccount, IkeKeys,
-    IkeMessage, Negotiation, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, SaAccount, SaKeys, Sealed, Secrecy,
-    Side,
+    IkeMessage, LeftOut, Negotiation, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, SaAccount, SaKeys, Sealed,
+    Secrecy, Side,
 };
 pub use comments::comments;
 pub use finding::Code;

@@ -1,37 +1,39 @@
 //! IKE: who offered what, what was chosen, in phase 1 or IKE_SA_INIT; and what was agreed on under its protection, as far
 //! as keys open it.
 
-use std::{collections::HashMap, net::SocketAddrV4};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    net::SocketAddrV4,
+};
 
 use policy::Version;
 
 use super::{
-    ChosenTransform, Code, Demanded, EncryptionKey, Facts, Finding, IkeMessage, Negotiation, Sealed, Secrecy,
+    ChosenTransform, Code, Demanded, EncryptionKey, Facts, Finding, IkeMessage, LeftOut, Negotiation, Sealed, Secrecy,
     conversation::Conversation,
-    frames::Defect,
+    frames::{Defect, KEPT},
     quick_modes::{Agreed, QuickModes},
 };
 use crate::{
     hex,
-    isakmp::{Body, Message, Seen, Sessions, exchange, ikev2, notification_kind, payload, vendor_name},
+    isakmp::{
+        Body, ByCookies, Cookie, Message, Seen, Sessions, UNKNOWN, exchange, ikev2, notification_kind, payload,
+        vendor_name,
+    },
     pcapng,
 };
-
-type Cookie = [u8; 8];
-
-const UNKNOWN: Cookie = [0; 8];
 
 /// In the order of their first messages.
 pub(super) struct Negotiations<'a> {
     facts: &'a Facts,
     sessions: Sessions,
     negotiations: Vec<Tracked>,
-    /// Several have the same initiator cookie if its first message was answered twice.
-    by_initiator: HashMap<Cookie, Vec<usize>>,
+    by_cookies: ByCookies,
     /// Every message is seen at several points. What counts is the one that saw the first message with the same
     /// initiator's cookie.
     homes: HashMap<Cookie, usize>,
     conversation: Conversation,
+    left_out: LeftOut,
     /// SPIs that the last message had deleted.
     deleted: Vec<u32>,
 }
@@ -45,6 +47,15 @@ pub(super) struct Tracked {
     offer_seen: bool,
     encrypted: bool,
     quick_modes: QuickModes,
+}
+
+/// What came of it all.
+pub(super) struct Ike {
+    pub negotiations: Vec<Negotiation>,
+    pub messages: Vec<IkeMessage>,
+    pub left_out: LeftOut,
+    /// For who wants to read the conversation elsewhere.
+    pub encryption_keys: Vec<EncryptionKey>,
 }
 
 /// A message on its way, once.
@@ -63,16 +74,23 @@ impl<'a> Negotiations<'a> {
             facts,
             sessions,
             negotiations: Vec::new(),
-            by_initiator: HashMap::new(),
+            by_cookies: ByCookies::default(),
             homes: HashMap::new(),
             conversation: Conversation::default(),
+            left_out: LeftOut::default(),
             deleted: Vec::new(),
         }
     }
 
     pub(super) fn see(&mut self, sent: &Sent<'_>, findings: &mut Vec<Finding>) -> Result<(), Defect> {
         let &Sent { frame, source, message, .. } = sent;
-        if *self.homes.entry(message.initiator_cookie).or_insert(frame.point) != frame.point {
+        let homes = self.homes.len() as u64;
+        let home = match self.homes.entry(message.initiator_cookie) {
+            Entry::Occupied(home) => Some(*home.get()),
+            Entry::Vacant(new) => (homes < KEPT).then(|| *new.insert(frame.point)),
+        };
+        if home != Some(frame.point) {
+            self.left_out.of_negotiations += u64::from(home.is_none());
             for payload in message.payloads() {
                 payload?;
             }
@@ -106,13 +124,18 @@ impl<'a> Negotiations<'a> {
             exchange::QUICK_MODE | exchange::IKE_AUTH => (false, true),
             _ => (false, false),
         };
-        let known = self.find(message);
+        let known = self.by_cookies.find(message);
         let index = match known {
             Some(index) => index,
+            None if (negotiates || follows) && self.negotiations.len() as u64 >= KEPT => {
+                self.left_out.of_negotiations += 1;
+                return Ok(());
+            }
             None if negotiates || follows => self.add(sent),
             // An informational exchange alone is no negotiation; and IKEv2 makes new SAs inside old ones.
             None => return Ok(()),
         };
+        self.by_cookies.learn(message, index);
         let tracked = &mut self.negotiations[index];
         tracked.sa = tracked.sa.or(seen.sa);
         if known.is_none() && message.exchange == exchange::AGGRESSIVE_MODE {
@@ -128,7 +151,8 @@ impl<'a> Negotiations<'a> {
             tracked.phase_1(sent, &seen, self.facts.demanded.as_ref(), findings)?;
         } else if message.exchange == exchange::QUICK_MODE {
             let hash = tracked.account.chosen.as_ref().and_then(|chosen| chosen.hash);
-            tracked.quick_modes.see(sent, &seen, hash, self.facts, findings);
+            let followed = tracked.quick_modes.see(sent, &seen, hash, self.facts, findings);
+            self.left_out.of_quick_modes += u64::from(!followed);
         }
         Ok(())
     }
@@ -136,14 +160,6 @@ impl<'a> Negotiations<'a> {
     /// SPIs that the sender of the last message receives with no more.
     pub(super) fn deleted(&mut self) -> impl Iterator<Item = u32> + use<> {
         std::mem::take(&mut self.deleted).into_iter()
-    }
-
-    fn find(&self, message: &Message<'_>) -> Option<usize> {
-        let same = |index: &usize| {
-            let responder = self.negotiations[*index].responder;
-            [responder, message.responder_cookie].contains(&UNKNOWN) || responder == message.responder_cookie
-        };
-        self.by_initiator.get(&message.initiator_cookie)?.iter().copied().find(same)
     }
 
     fn add(&mut self, sent: &Sent<'_>) -> usize {
@@ -173,18 +189,12 @@ impl<'a> Negotiations<'a> {
             encrypted: false,
             quick_modes: QuickModes::default(),
         });
-        let index = self.negotiations.len() - 1;
-        self.by_initiator.entry(message.initiator_cookie).or_default().push(index);
-        index
+        self.negotiations.len() - 1
     }
 
-    /// The negotiations, the conversation, and the cipher keys of IKE SAs for who wants to read it elsewhere.
-    pub(super) fn finish(
-        mut self,
-        findings: &mut Vec<Finding>,
-    ) -> (Vec<Negotiation>, Vec<IkeMessage>, Vec<EncryptionKey>) {
+    pub(super) fn finish(mut self, findings: &mut Vec<Finding>) -> Ike {
         let keys = self.negotiations.iter().filter_map(|tracked| self.sessions.encryption_key(tracked.sa?));
-        let keys = keys.collect();
+        let encryption_keys = keys.collect();
         let mut agreed = Agreed::new();
         for tracked in &mut self.negotiations {
             tracked.quick_modes.compare(tracked.sa, &mut self.sessions, self.facts, &mut agreed, findings);
@@ -195,14 +205,17 @@ impl<'a> Negotiations<'a> {
             negotiation.version == Version::V1
                 && matches!(negotiation.secrecy, Secrecy::Decrypted | Secrecy::NothingEncrypted)
         };
-        let read = negotiations.iter().any(|negotiation| negotiation.authenticated > 0);
+        let complete = self.left_out.of_negotiations + self.left_out.of_quick_modes == 0;
+        let read = complete && negotiations.iter().any(|negotiation| negotiation.authenticated > 0);
         if read && negotiations.iter().all(whole) {
             for sa in self.facts.sas.iter().filter(|sa| !agreed.contains(&(sa.spi, sa.destination))) {
                 let text = format!("SPI {:#010x} to {} comes of no Quick Mode", sa.spi, sa.destination);
                 findings.push(Code::SaNotNegotiated.finding([], text));
             }
         }
-        (negotiations, self.conversation.finish(), keys)
+        let (messages, left_out) = self.conversation.finish();
+        let left_out = LeftOut { messages: left_out, ..self.left_out };
+        Ike { negotiations, messages, left_out, encryption_keys }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use policy::{Group, Hash};
 
-use super::{Code, Demanded, Facts, Finding, Pfs, QuickMode, SaKeys, Sealed, negotiations::Sent};
+use super::{Code, Demanded, Facts, Finding, Pfs, QuickMode, SaKeys, Sealed, frames::KEPT, negotiations::Sent};
 use crate::{
     hex,
     isakmp::{Body, Identification, Seen, Sessions, protocol},
@@ -33,6 +33,7 @@ struct Tracked {
 pub(super) type Agreed = BTreeSet<(u32, Ipv4Addr)>;
 
 impl QuickModes {
+    /// Whether there is room for it.
     pub(super) fn see(
         &mut self,
         sent: &Sent<'_>,
@@ -40,8 +41,11 @@ impl QuickModes {
         hash: Option<Hash>,
         facts: &Facts,
         findings: &mut Vec<Finding>,
-    ) {
+    ) -> bool {
         let message_id = sent.message.message_id;
+        if self.modes.len() as u64 >= KEPT && !self.modes.contains_key(&message_id) {
+            return false;
+        }
         let tracked = self.modes.entry(message_id).or_insert_with(|| Tracked {
             account: QuickMode {
                 message_id,
@@ -61,6 +65,7 @@ impl QuickModes {
         if let (Sealed::Closed, Some(hash)) = (seen.sealed, hash) {
             tracked.judge_length(hash, facts.demanded.as_ref(), findings);
         }
+        true
     }
 
     /// Compares what was agreed on with what kernels hold.

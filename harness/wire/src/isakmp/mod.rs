@@ -2,6 +2,7 @@
 //! 1 also what is encrypted, where there are keys to it ([`Sessions`]); of version 2 what is in clear.
 
 mod body;
+mod cookies;
 mod identification;
 pub mod ikev2;
 mod keys;
@@ -11,6 +12,7 @@ mod session;
 mod vendor;
 
 pub use body::Body;
+pub(crate) use cookies::{ByCookies, Cookie, UNKNOWN};
 pub use identification::{Identification, kind as identity};
 pub use notification::{Delete, Notification, kind as notification_kind};
 pub use offer::{Attribute, Proposal, SecurityAssociation, Transform, Value, protocol};

@@ -10,7 +10,7 @@ use std::{
 use policy::{Encryption, Hash};
 
 use super::{
-    Body, Message, Payloads, exchange,
+    Body, ByCookies, Cookie, Message, Payloads, UNKNOWN, exchange,
     keys::{self, Clear, KeyMaterial, Skeyids, prf},
     offer::protocol,
     payload,
@@ -21,16 +21,17 @@ use crate::{
     hex,
 };
 
-type Cookie = [u8; 8];
+/// SAs that are followed, and Quick Modes of each: a capture that begins one after another must not fill the memory.
+const MOST: usize = 10_000;
 
-const UNKNOWN: Cookie = [0; 8];
+/// Messages of an SA among which one that was sent again is known: it comes soon, or never.
+const REMEMBERED: usize = 100_000;
 
 /// All IKE SAs of a capture.
 pub struct Sessions {
     ring: Ring,
     sas: Vec<Sa>,
-    /// Several have the same initiator cookie if its first message was answered twice.
-    by_initiator: HashMap<Cookie, Vec<usize>>,
+    by_cookies: ByCookies,
 }
 
 /// What a message turned out to be.
@@ -134,7 +135,7 @@ impl Sessions {
                 ring.encryption_keys.insert(cookie, key);
             }
         }
-        (Self { ring, sas: Vec::new(), by_initiator: HashMap::new() }, errors)
+        (Self { ring, sas: Vec::new(), by_cookies: ByCookies::default() }, errors)
     }
 
     /// The next message, of which `source` is the sender. Of version 2 only what is in clear is read.
@@ -142,8 +143,9 @@ impl Sessions {
         if message.is_ikev2() {
             return version_2(message);
         }
-        let known = self.find(message);
+        let known = self.by_cookies.find(message);
         let begins = [exchange::MAIN_MODE, exchange::AGGRESSIVE_MODE].contains(&message.exchange);
+        let begins = begins && self.sas.len() < MOST;
         let Some(index) = known.or_else(|| begins.then(|| self.begin(source, message))) else {
             return match message.encrypted {
                 false => clear(message, None, 1),
@@ -151,6 +153,9 @@ impl Sessions {
             };
         };
         let sa = &mut self.sas[index];
+        if sa.seen.len() >= REMEMBERED {
+            sa.seen.clear();
+        }
         let mut hasher = DefaultHasher::new();
         (message.exchange, message.message_id, source, message.body).hash(&mut hasher);
         if !sa.seen.insert(hasher.finish()) {
@@ -161,6 +166,7 @@ impl Sessions {
             };
             return Ok(Seen { retransmission: true, ..closed(Some(index), ordinal, "it was sent again") });
         }
+        self.by_cookies.learn(message, index);
         if message.responder_cookie != UNKNOWN {
             sa.clear.cookies[1] = message.responder_cookie;
         }
@@ -220,18 +226,9 @@ impl Sessions {
         Some(true)
     }
 
-    fn find(&self, message: &Message<'_>) -> Option<usize> {
-        let same = |index: &usize| {
-            let responder = self.sas[*index].clear.cookies[1];
-            [responder, message.responder_cookie].contains(&UNKNOWN) || responder == message.responder_cookie
-        };
-        self.by_initiator.get(&message.initiator_cookie)?.iter().copied().find(same)
-    }
-
     fn begin(&mut self, source: Ipv4Addr, message: &Message<'_>) -> usize {
-        let alike = self.by_initiator.entry(message.initiator_cookie).or_default();
         // An answer that comes from a second responder goes with the offer that the first one answered.
-        let first = alike.first().map(|&first| &self.sas[first]);
+        let first = self.by_cookies.first(message).map(|first| &self.sas[first]);
         let offer = first.map_or_else(Vec::new, |first| first.clear.offer.clone());
         let sa = Sa {
             initiator: first.map_or(source, |first| first.initiator),
@@ -244,7 +241,7 @@ impl Sessions {
             seen: HashSet::new(),
             quick_modes: HashMap::new(),
         };
-        alike.push(self.sas.len());
+        self.by_cookies.learn(message, self.sas.len());
         self.sas.push(sa);
         self.sas.len() - 1
     }
@@ -293,6 +290,9 @@ impl Sa {
     }
 
     fn in_quick_mode(&mut self, index: usize, message: &Message<'_>, ring: &mut Ring) -> Result<Seen> {
+        if self.quick_modes.len() >= MOST && !self.quick_modes.contains_key(&message.message_id) {
+            return Ok(closed(Some(index), 1, "too many Quick Modes were before it"));
+        }
         self.try_given_key(ring);
         let first = self.suite.map(|suite| self.vector_of(suite, message.message_id));
         let mode = self.quick_modes.entry(message.message_id).or_default();

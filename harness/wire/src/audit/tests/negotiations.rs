@@ -144,6 +144,38 @@ fn an_answer_of_version_2_that_leaves_something_open_is_found() {
     assert!(lab.account().negotiations.iter().all(|negotiation| negotiation.chosen.is_none()));
 }
 
+/// Each kind of flood would once have been searched from its beginning for every message, and kept to its end.
+#[test]
+fn of_two_hundred_thousand_messages_of_any_kind_so_many_are_kept_and_the_rest_is_counted() {
+    const FLOOD: u64 = 200_000;
+    const KEPT: u64 = 10_000;
+    let mut lab = Lab::new();
+    let quick = isakmp::exchange::QUICK_MODE;
+    let flood = |lab: &mut Lab, change: &dyn Fn(&mut [u8], u64)| {
+        for number in 1..=FLOOD / 4 {
+            let mut message = message([1, 2], quick, 9, &[]);
+            change(&mut message, number);
+            lab.udp(AT_ROUTER, ROUTER, CUSTOMER, 500, &message);
+        }
+    };
+    // Exchanges of one SA, one message again and again, responders of one initiator, initiators.
+    flood(&mut lab, &|message, number| message[16..24].copy_from_slice(&(number | 0x10_20_00 << 32).to_be_bytes()));
+    flood(&mut lab, &|message, _| message[18] = isakmp::exchange::MAIN_MODE);
+    flood(&mut lab, &|message, number| {
+        message[8..16].copy_from_slice(&number.to_be_bytes());
+        message[18] = isakmp::exchange::MAIN_MODE;
+    });
+    flood(&mut lab, &|message, number| message[..8].copy_from_slice(&number.to_be_bytes()));
+    let account = lab.account();
+    assert_eq!(account.frames, FLOOD);
+    assert_eq!(account.messages.len() as u64, KEPT);
+    assert!(account.left_out.messages > 0, "{:?}", account.left_out);
+    let modes: usize = account.negotiations.iter().map(|negotiation| negotiation.quick_modes.len()).sum();
+    assert!(account.negotiations.len() as u64 == KEPT && modes as u64 <= 2 * KEPT);
+    assert!(account.left_out.of_negotiations > FLOOD / 4 && account.left_out.of_quick_modes == FLOOD / 4 - KEPT);
+    assert!(account.findings.len() as u64 <= KEPT + 1, "{:?}", account.findings.len());
+}
+
 #[test]
 fn negotiations_that_must_not_be_are_found() {
     let mut lab = Lab::new();
