@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use policy::Version;
 use wire::{
     audit::{
-        Account, ChosenChild, ChosenTransform, IkeMessage, LeftOut, Negotiation, PayloadShown, Pfs, QuickMode, Sealed,
-        Secrecy,
+        Account, ChosenChild, ChosenTransform, IkeMessage, LeftOut, Negotiation, PathMtu, PayloadShown, Pfs, QuickMode,
+        Sealed, Secrecy,
     },
     isakmp,
 };
@@ -153,6 +153,18 @@ pub fn payloads(payloads: &[PayloadShown]) -> Vec<(String, Vec<&str>)> {
 fn tells(payload: &PayloadShown) -> bool {
     let length = |detail: &String| detail.strip_suffix(" bytes").is_some_and(|length| length.parse::<u64>().is_ok());
     !payload.details.iter().all(length)
+}
+
+/// What routers said at one point of the longest packet that gets through, unless they said nothing.
+pub fn path_mtu(account: &Account, point: &str) -> Option<String> {
+    let told: Vec<_> = account.path_mtus.iter().filter(|told| told.point == point).map(one_path_mtu).collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+fn one_path_mtu(told: &PathMtu) -> String {
+    let mtu = if told.mtu == 0 { "MTU not told".to_owned() } else { format!("MTU {}", format::count(told.mtu.into())) };
+    let times = if told.frames > 1 { format!(", {} times", format::count(told.frames)) } else { String::new() };
+    format!("{mtu} (first in frame {}{times})", told.first_frame)
 }
 
 /// What is not listed of the conversation, unless all of it is.

@@ -7,6 +7,7 @@ mod sample;
 use proptest::prelude::*;
 use runner::record::{ApiCall, CellRecord, Evidence, Record, Verdict};
 use tunnelproof_report::render_html;
+use wire::audit::PathMtu;
 
 const HOSTILE: &str = r#"<script>alert("1")</script>'&amp;<!-- ]]>"#;
 
@@ -191,6 +192,15 @@ fn an_account_that_does_not_add_up_says_so() {
     let html = render_html(&of(vec![cell])).unwrap();
     assert!(html.contains("7 of 1,455 frames are not accounted for"));
     assert!(!html.contains("captured frames is accounted for"));
+}
+
+#[test]
+fn the_mtu_of_the_path_is_told_beside_the_point_where_it_was_seen() {
+    let mut cell = sample::proven("libreswan", "strongSwan 5.9.14", "aes128");
+    let told = |mtu, frames| PathMtu { point: "internet".into(), mtu, frames, first_frame: 31 };
+    cell.account.as_mut().unwrap().path_mtus = vec![told(0, 1), told(1_400, 2)];
+    let html = render_html(&of(vec![cell])).unwrap();
+    assert!(html.contains("MTU not told (first in frame 31), MTU 1,400 (first in frame 31, 2 times)"));
 }
 
 #[test]

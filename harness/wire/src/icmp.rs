@@ -6,14 +6,16 @@ use crate::{Result, error::array, ipv4};
 pub struct Message<'a> {
     pub kind: u8,
     pub code: u8,
+    /// The 4 bytes whose meaning depends on the type.
+    pub rest: [u8; 4],
     /// Behind the 8 bytes that all messages begin with.
     pub body: &'a [u8],
 }
 
 impl<'a> Message<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
-        let [kind, code, ..]: [u8; 8] = array("an ICMP message", bytes, 0)?;
-        Ok(Self { kind, code, body: &bytes[8..] })
+        let [kind, code, _, _, rest @ ..]: [u8; 8] = array("an ICMP message", bytes, 0)?;
+        Ok(Self { kind, code, rest, body: &bytes[8..] })
     }
 
     /// Errors, and the redirect, quote the packet they are about (RFC 1122 section 3.2.2).
@@ -24,6 +26,13 @@ impl<'a> Message<'a> {
     /// The packet that an error is about, as far as the error quotes it.
     pub fn quoted(&self) -> Option<ipv4::Packet<'a>> {
         self.is_error().then(|| ipv4::Packet::quoted(self.body).ok()).flatten()
+    }
+
+    /// What an error about a packet that is too long says of the way ahead (RFC 1191 section 4); 0 from a router that does
+    /// not know of it.
+    pub fn next_hop_mtu(&self) -> Option<u16> {
+        let [_, _, high, low] = self.rest;
+        ((self.kind, self.code) == (3, 4)).then(|| u16::from_be_bytes([high, low]))
     }
 
     pub fn name(&self) -> &'static str {

@@ -53,7 +53,7 @@ impl<'a> Shown<'a> {
         Self {
             frames: format::count(account.frames),
             unaccounted: (counted != account.frames).then(|| format::count(counted.abs_diff(account.frames))),
-            points: points.into_iter().map(|point| Point::new(point, &classes)).collect(),
+            points: points.into_iter().map(|point| Point::new(account, point, &classes)).collect(),
             classes,
             traffic: (!account.flows.is_empty()).then(|| flows::Traffic::new(account)),
             sas: sas::rows(account, kernel),
@@ -79,10 +79,11 @@ struct Point<'a> {
     total: String,
     /// For each class its frames, and whether it is one that refutes.
     classes: Vec<(String, bool)>,
+    path_mtu: Option<String>,
 }
 
 impl<'a> Point<'a> {
-    fn new(point: &'a PointAccount, classes: &[&str]) -> Self {
+    fn new(account: &Account, point: &'a PointAccount, classes: &[&str]) -> Self {
         let count = |class: &&str| match point.classes.get(*class).copied().unwrap_or(0) {
             0 => ("\u{2013}".to_owned(), false),
             count => (format::count(count), refutes(class)),
@@ -96,6 +97,7 @@ impl<'a> Point<'a> {
             },
             total: format::count(point.classes.values().copied().fold(0, u64::saturating_add)),
             classes: classes.iter().map(count).collect(),
+            path_mtu: words::path_mtu(account, &point.name),
         }
     }
 }

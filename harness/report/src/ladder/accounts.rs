@@ -129,6 +129,9 @@ pub(super) fn points(page: &mut Page, account: &Account) {
             point.classes.iter().map(|(class, count)| format!("{} {class}", format::count(*count))).collect();
         let classes = if classes.is_empty() { "none".to_owned() } else { classes.join(", ") };
         page.paragraph(2, &format!("{} ({side}): {classes}", point.name));
+        if let Some(told) = words::path_mtu(account, &point.name) {
+            page.item(4, "path", &told);
+        }
     }
     let Traffic { sent, proven, .. } = Traffic::new(account);
     if sent > 0 {

@@ -349,6 +349,7 @@ fn account(encryption: Encryption, clean: bool) -> Account {
     Account {
         frames: points.iter().flat_map(|point| point.classes.values()).sum(),
         points,
+        path_mtus: Vec::new(),
         flows: vec![
             flow(1, WEB, BRANCH, clear),
             flow(1, BRANCH, WEB, 0),

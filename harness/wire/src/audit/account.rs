@@ -117,6 +117,9 @@ pub struct Account {
     /// All frames of the capture; equal to the sum over `points` and their classes.
     pub frames: u64,
     pub points: Vec<PointAccount>,
+    /// What routers said of the longest packet that gets through: what the frames of class `pmtu` tell.
+    #[serde(default)]
+    pub path_mtus: Vec<PathMtu>,
     pub flows: Vec<FlowAccount>,
     pub sas: Vec<SaAccount>,
     pub negotiations: Vec<Negotiation>,
@@ -150,6 +153,17 @@ pub struct PointAccount {
     pub side: Side,
     /// Frames in each class: `esp`, `isakmp`, `probe`, `arp`, `icmp`, `marker` ...
     pub classes: BTreeMap<String, u64>,
+}
+
+/// "Fragmentation needed" with one MTU at one capture point (RFC 1191 section 4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathMtu {
+    pub point: String,
+    /// In bytes; 0 where the router does not tell.
+    pub mtu: u16,
+    pub frames: u64,
+    /// Number of the first of them.
+    pub first_frame: u64,
 }
 
 /// The probes of one exchange in one direction between two hosts.

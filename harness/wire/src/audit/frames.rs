@@ -9,7 +9,7 @@ use std::{
 use ipnet::Ipv4Net;
 
 use super::{
-    Account, Code, Facts, Finding, PointAccount, Side,
+    Account, Code, Facts, Finding, PathMtu, PointAccount, Side,
     keyring::{Attempts, Keyring},
     negotiations::{Ike, Negotiations, Sent},
     probes::Probes,
@@ -77,6 +77,8 @@ pub(super) struct Auditor<'a> {
     points: Vec<PointAccount>,
     /// What becomes the points' classes.
     classes: Vec<BTreeMap<Class, u64>>,
+    /// By point and MTU, the frames that tell it and the first of them.
+    path_mtus: BTreeMap<(usize, u16), [u64; 2]>,
     internet: Vec<InternetPoint>,
     tunnels: Tunnels,
     strays: Strays,
@@ -105,6 +107,7 @@ impl<'a> Auditor<'a> {
             frames: 0,
             points: Vec::new(),
             classes: Vec::new(),
+            path_mtus: BTreeMap::new(),
             internet: Vec::new(),
             tunnels: Tunnels::new(&facts.sas, &mut findings),
             strays: Strays::default(),
@@ -176,8 +179,15 @@ impl<'a> Auditor<'a> {
         for (point, classes) in self.points.iter_mut().zip(self.classes) {
             point.classes = named(classes);
         }
+        let path_mtus = self.path_mtus.into_iter().map(|((point, mtu), [frames, first_frame])| PathMtu {
+            point: self.points.get(point).map_or(String::new(), |point| point.name.clone()),
+            mtu,
+            frames,
+            first_frame,
+        });
         Account {
             frames: self.frames,
+            path_mtus: path_mtus.collect(),
             points: self.points,
             flows,
             sas: self.tunnels.finish(),
@@ -260,7 +270,7 @@ impl<'a> Auditor<'a> {
                 if let Some(quoted) = message.quoted() {
                     self.not_in_clear(&quoted, &format!("quoted in an ICMP error ({}): ", message.name()))?;
                 }
-                Ok(icmp_class(&message))
+                Ok(self.icmp(frame, &message))
             }
             protocol::IGMP => Ok("igmp"),
             protocol::UDP => {
@@ -288,7 +298,7 @@ impl<'a> Auditor<'a> {
         not_fragmented(packet)?;
         let ipv4::Packet { source, destination, .. } = *packet;
         match packet.protocol {
-            protocol::ICMP => Ok(icmp_class(&Message::parse(packet.payload)?)),
+            protocol::ICMP => Ok(self.icmp(frame, &Message::parse(packet.payload)?)),
             protocol::IGMP => Ok("igmp"),
             protocol::UDP => {
                 Datagram::parse(packet.payload)?;
@@ -387,16 +397,23 @@ impl<'a> Auditor<'a> {
         Ok(CLASS)
     }
 
+    fn icmp(&mut self, frame: &pcapng::Frame, message: &Message<'_>) -> Class {
+        match message.next_hop_mtu() {
+            Some(mtu) => {
+                self.path_mtus.entry((frame.point, mtu)).or_insert([0, frame.number])[0] += 1;
+                "pmtu"
+            }
+            None if message.is_error() => "icmp-error",
+            None => "icmp",
+        }
+    }
+
     fn went_past(&mut self, frame: &pcapng::Frame, packet: &ipv4::Packet<'_>) {
         let pair = pair(packet.source, packet.destination);
         if let Some(point) = self.internet.get_mut(frame.point).filter(|_| self.tunnels.are_between(&pair)) {
             point.pairs.insert(pair);
         }
     }
-}
-
-fn icmp_class(message: &Message<'_>) -> Class {
-    if message.is_error() { "icmp-error" } else { "icmp" }
 }
 
 /// Fragments are not put together again, and so nothing can be said of what they carry.

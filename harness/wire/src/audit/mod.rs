@@ -24,8 +24,8 @@ mod tunnels;
 
 pub use account::{
     Account, ChosenChild, ChosenTransform, Demanded, EncryptionKey, Expected, Facts, Finding, FlowAccount, IkeKeys,
-    IkeMessage, LeftOut, Negotiation, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, SaAccount, SaKeys, Sealed,
-    Secrecy, Side,
+    IkeMessage, LeftOut, Negotiation, PathMtu, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, SaAccount,
+    SaKeys, Sealed, Secrecy, Side,
 };
 pub use comments::comments;
 pub use finding::Code;

@@ -386,6 +386,25 @@ fn what_cannot_be_explained_is_not_passed_over() {
     assert_found(&lab, &expected);
 }
 
+#[test]
+fn what_routers_say_of_the_path_is_told_with_its_mtu() {
+    let mut lab = Lab::new();
+    let router = Ipv4Addr::new(203, 0, 113, 1);
+    let needed = |mtu: u16| [&[3, 4, 0, 0, 0, 0][..], &mtu.to_be_bytes()].concat();
+    let first = lab.ip(AT_ROUTER, protocol::ICMP, router, ROUTER, &needed(1400));
+    lab.ip(AT_ROUTER, protocol::ICMP, router, ROUTER, &needed(1400));
+    let smaller = lab.ip(AT_ROUTER, protocol::ICMP, router, ROUTER, &needed(1280));
+    let inside = lab.ip(AT_WEB, protocol::ICMP, Ipv4Addr::new(10, 10, 1, 1), WEB, &needed(0));
+    lab.ip(AT_WEB, protocol::ICMP, Ipv4Addr::new(10, 10, 1, 1), WEB, &[3, 1, 0, 0, 0, 0, 5, 120]);
+    assert_found(&lab, &[]);
+    let account = lab.account();
+    assert_eq!((account.points[AT_ROUTER].classes["pmtu"], account.points[AT_WEB].classes["pmtu"]), (3, 1));
+    assert_eq!(account.points[AT_WEB].classes["icmp-error"], 1);
+    let told: Vec<_> =
+        account.path_mtus.iter().map(|told| (&told.point[..], told.mtu, told.frames, told.first_frame)).collect();
+    assert_eq!(told, [("router", 1280, 1, smaller), ("router", 1400, 2, first), ("web", 0, 1, inside)]);
+}
+
 /// A capture with a short snap length still says what should not have been in clear.
 #[test]
 fn truncated_frames_are_read_as_far_as_they_go() {
