@@ -37,6 +37,11 @@ pub fn seconds(ns: u64) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
 
+/// The same where it can be more or less than nothing: `0.250 s`, `−12.000 s`.
+pub fn signed_seconds(ns: i64) -> String {
+    format!("{}{} s", if ns < 0 { "\u{2212}" } else { "" }, seconds(ns.unsigned_abs()))
+}
+
 /// `frame 7`, `frames 7, 9`, and of many the first ones; nothing of none.
 pub fn frames(frames: &[u64]) -> Option<String> {
     frames_and(frames, 0)

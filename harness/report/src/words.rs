@@ -6,7 +6,7 @@ use policy::Version;
 use wire::{
     audit::{
         Account, ChosenChild, ChosenTransform, IkeMessage, LeftOut, Negotiation, PathMtu, PayloadShown, Pfs, QuickMode,
-        Sealed, Secrecy,
+        Rekey, Sealed, Secrecy,
     },
     isakmp,
 };
@@ -153,6 +153,26 @@ pub fn payloads(payloads: &[PayloadShown]) -> Vec<(String, Vec<&str>)> {
 fn tells(payload: &PayloadShown) -> bool {
     let length = |detail: &String| detail.strip_suffix(" bytes").is_some_and(|length| length.parse::<u64>().is_ok());
     !payload.details.iter().all(length)
+}
+
+/// Which SA followed which, and where it began to.
+pub fn successors(rekey: &Rekey) -> String {
+    let [old, new] = rekey.spis.map(format::spi);
+    format!("{old}, then {new} from frame {}", format::count(rekey.frame))
+}
+
+pub fn networks(rekey: &Rekey) -> String {
+    rekey.selectors.join(" and ")
+}
+
+/// How long both were in use, or neither.
+pub fn overlap(rekey: &Rekey) -> String {
+    let late = match rekey.late_packets {
+        0 => "no packet of the old one after the first of the new".to_owned(),
+        1 => "1 packet of the old one after the first of the new".to_owned(),
+        late => format!("{} packets of the old one after the first of the new", format::count(late)),
+    };
+    format!("{}, {late}", format::signed_seconds(rekey.overlap_ns))
 }
 
 /// What routers said at one point of the longest packet that gets through, unless they said nothing.

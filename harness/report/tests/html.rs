@@ -204,6 +204,17 @@ fn the_mtu_of_the_path_is_told_beside_the_point_where_it_was_seen() {
 }
 
 #[test]
+fn the_overlap_of_two_sas_is_told_and_a_gap_has_a_sign() {
+    let mut cell = sample::proven("libreswan", "strongSwan 5.9.14", "aes128");
+    let rekey = &mut cell.account.as_mut().unwrap().rekeys[0];
+    (rekey.overlap_ns, rekey.late_packets) = (-12_000_000_000, 0);
+    let html = render_html(&of(vec![cell])).unwrap();
+    assert!(html.contains("0xc1000001, then 0xc1000004 from frame 1,298"));
+    assert!(html.contains("1.250 s, 3 packets of the old one"));
+    assert!(html.contains("\u{2212}12.000 s, no packet of the old one after the first of the new"));
+}
+
+#[test]
 fn polling_is_told_once_with_the_last_answer() {
     let html = render_html(&of(vec![sample::proven("libreswan", "strongSwan 5.9.14", "aes128")])).unwrap();
     assert_eq!(html.matches("<b>queryAsyncJobResult</b>").count(), 0, "told with the command that began the job");

@@ -67,6 +67,9 @@ fn what_came_of_it_is_told_with_its_frames() {
         "those of the SAs",
         "20, all verified",
         "1,184 isakmp",
+        "from 198.51.100.10 to 203.0.113.20, 10.10.0.0/16 and 172.16.10.0/24",
+        "0xc1000001, then 0xc1000004 from frame 1,298",
+        "1.250 s, 3 packets of the old one after the first of the new",
         "probes: 80 of 80",
         "No findings",
     ] {

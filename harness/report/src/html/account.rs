@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use runner::record::SaSummary;
 use serde::Serialize;
-use wire::audit::{Account, Negotiation, PointAccount, QuickMode, Side};
+use wire::audit::{Account, Negotiation, PointAccount, QuickMode, Rekey, Side};
 
 use super::{flows, sas};
 use crate::{format, traffic::Traffic, words};
@@ -33,6 +33,7 @@ pub struct Shown<'a> {
     points: Vec<Point<'a>>,
     traffic: Option<flows::Traffic>,
     sas: Vec<sas::Sa>,
+    rekeys: Vec<Successor>,
     negotiations: Vec<Negotiated<'a>>,
     /// What is not told of IKE, in words.
     left_out: Option<String>,
@@ -57,6 +58,7 @@ impl<'a> Shown<'a> {
             classes,
             traffic: (!account.flows.is_empty()).then(|| flows::Traffic::new(account)),
             sas: sas::rows(account, kernel),
+            rekeys: account.rekeys.iter().map(Successor::new).collect(),
             negotiations: account.negotiations.iter().map(Negotiated::new).collect(),
             left_out: words::left_out(account),
         }
@@ -122,6 +124,28 @@ impl Part {
             more => Some(format!("+{}", -more)),
         };
         Self { count: format::count(count), missing }
+    }
+}
+
+/// One SA that followed another.
+#[derive(Serialize)]
+struct Successor {
+    source: String,
+    destination: String,
+    networks: String,
+    spis: String,
+    overlap: String,
+}
+
+impl Successor {
+    fn new(rekey: &Rekey) -> Self {
+        Self {
+            source: rekey.source.to_string(),
+            destination: rekey.destination.to_string(),
+            networks: words::networks(rekey),
+            spis: words::successors(rekey),
+            overlap: words::overlap(rekey),
+        }
     }
 }
 

@@ -100,6 +100,18 @@ pub(super) fn sas(page: &mut Page, account: &Account) {
     }
 }
 
+pub(super) fn rekeys(page: &mut Page, account: &Account) {
+    if account.rekeys.is_empty() {
+        return;
+    }
+    page.heading("From one SA to the next");
+    for rekey in &account.rekeys {
+        page.paragraph(2, &format!("from {} to {}, {}", rekey.source, rekey.destination, words::networks(rekey)));
+        page.item(4, "SPIs", &words::successors(rekey));
+        page.item(4, "overlap", &words::overlap(rekey));
+    }
+}
+
 fn seen(sa: &SaAccount, begin_ns: u64) -> String {
     format!("{} to {}", since(sa.first_seen_ns, begin_ns), since(sa.last_seen_ns, begin_ns))
 }

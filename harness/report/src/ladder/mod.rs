@@ -41,6 +41,7 @@ pub fn render(account: &Account, unjudged: &[String], style: Style) -> String {
     conversation::write(&mut page, account);
     accounts::negotiations(&mut page, account);
     accounts::sas(&mut page, account);
+    accounts::rekeys(&mut page, account);
     accounts::points(&mut page, account);
     if !unjudged.is_empty() {
         page.heading("Not judged");

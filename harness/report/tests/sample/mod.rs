@@ -12,7 +12,8 @@ use runner::record::{
 };
 use wire::{
     audit::{
-        Account, ChosenTransform, Code, FlowAccount, LeftOut, Negotiation, PointAccount, SaAccount, Secrecy, Side,
+        Account, ChosenTransform, Code, FlowAccount, LeftOut, Negotiation, PointAccount, Rekey, SaAccount, Secrecy,
+        Side,
     },
     probe::Probe,
 };
@@ -364,6 +365,17 @@ fn account(encryption: Encryption, clean: bool) -> Account {
             sa(0xc100_0004, ROUTER, CUSTOMER, 20),
             sa(0x4e00_0004, CUSTOMER, ROUTER, 20),
         ],
+        rekeys: [(ROUTER, CUSTOMER, 0xc100_0000), (CUSTOMER, ROUTER, 0x4e00_0000)]
+            .map(|(source, destination, spi)| Rekey {
+                source,
+                destination,
+                selectors: ["10.10.0.0/16".into(), "172.16.10.0/24".into()],
+                spis: [spi + 1, spi + 4],
+                frame: 1_298,
+                overlap_ns: 1_250_000_000,
+                late_packets: 3,
+            })
+            .into(),
         negotiations: vec![Negotiation {
             initiator: ROUTER,
             responder: CUSTOMER,

@@ -122,6 +122,8 @@ pub struct Account {
     pub path_mtus: Vec<PathMtu>,
     pub flows: Vec<FlowAccount>,
     pub sas: Vec<SaAccount>,
+    #[serde(default)]
+    pub rekeys: Vec<Rekey>,
     pub negotiations: Vec<Negotiation>,
     /// The conversation: each message of IKE once, in the order of the capture.
     #[serde(default)]
@@ -208,6 +210,24 @@ pub struct SaAccount {
     pub added_ns: Option<u64>,
     #[serde(default)]
     pub deleted_ns: Option<u64>,
+}
+
+/// How the traffic went over from one SA to the next, in one direction between two gateways with the same selectors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rekey {
+    pub source: Ipv4Addr,
+    pub destination: Ipv4Addr,
+    /// The networks in words, the same way round in both directions.
+    pub selectors: [String; 2],
+    /// The old SA's, then the new one's.
+    pub spis: [u32; 2],
+    /// Number of the frame with the first packet of the new one.
+    pub frame: u64,
+    /// From the first packet of the new SA to the last of the old one, in nanoseconds; negative where nothing was sent
+    /// between them.
+    pub overlap_ns: i64,
+    /// Packets of the old SA behind the first one of the new.
+    pub late_packets: u64,
 }
 
 /// One negotiation of an IKE SA, as far as its clear payloads tell: phase 1, or IKE_SA_INIT.

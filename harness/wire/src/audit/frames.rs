@@ -190,6 +190,7 @@ impl<'a> Auditor<'a> {
             path_mtus: path_mtus.collect(),
             points: self.points,
             flows,
+            rekeys: self.tunnels.rekeys(&negotiations, self.facts),
             sas: self.tunnels.finish(),
             negotiations,
             messages,

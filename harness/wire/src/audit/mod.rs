@@ -16,6 +16,7 @@ mod keyring;
 mod negotiations;
 mod probes;
 mod quick_modes;
+mod rekeys;
 mod sequences;
 mod strays;
 #[cfg(test)]
@@ -24,7 +25,7 @@ mod tunnels;
 
 pub use account::{
     Account, ChosenChild, ChosenTransform, Demanded, EncryptionKey, Expected, Facts, Finding, FlowAccount, IkeKeys,
-    IkeMessage, LeftOut, Negotiation, PathMtu, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, SaAccount,
+    IkeMessage, LeftOut, Negotiation, PathMtu, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, Rekey, SaAccount,
     SaKeys, Sealed, Secrecy, Side,
 };
 pub use comments::comments;

@@ -8,9 +8,10 @@ use std::{
 };
 
 use super::{
-    Code, Finding, SaAccount, SaKeys,
+    Code, Facts, Finding, Negotiation, Rekey, SaAccount, SaKeys,
     frames::{Class, Defect, pair},
     keyring::{Attempt, Keyring},
+    rekeys::{Spans, Used, rekeys},
     sequences::Sequences,
 };
 use crate::{
@@ -26,6 +27,8 @@ pub(super) type Sa = usize;
 pub(super) struct Tunnels {
     tunnels: Vec<Tunnel>,
     keyring: Arc<Keyring>,
+    /// For each direction between two gateways.
+    used: Vec<Used>,
     /// Ends of the SAs, the lower address first.
     pairs: BTreeSet<[Ipv4Addr; 2]>,
 }
@@ -38,6 +41,9 @@ pub(super) struct Tunnel {
     sequences: BTreeMap<usize, Sequences>,
     /// From when on nobody sends with it.
     over_ns: Option<u64>,
+    /// Place in [`Tunnels::used`].
+    direction: usize,
+    spans: Spans,
 }
 
 /// A peer sends until it has heard that an SA is deleted, and what it sent is on its way.
@@ -48,6 +54,7 @@ impl Tunnels {
         let mut unique = HashSet::new();
         let mut tunnels = Vec::new();
         let mut keyring = Keyring::default();
+        let mut directions = BTreeMap::new();
         for sa in sas {
             let SaKeys { spi, source, destination, encryption, integrity, .. } = *sa;
             // Both kernels hold the same SA.
@@ -75,10 +82,13 @@ impl Tunnels {
                 deleted_ns: sa.deleted_ns,
             };
             let over_ns = sa.deleted_ns;
-            tunnels.push(Tunnel { account, first_point: None, sequences: BTreeMap::new(), over_ns });
+            let next = directions.len();
+            let direction = *directions.entry((source, destination)).or_insert(next);
+            let (sequences, spans) = (BTreeMap::new(), Spans::default());
+            tunnels.push(Tunnel { account, first_point: None, sequences, over_ns, direction, spans });
         }
         let pairs = sas.iter().map(|sa| pair(sa.source, sa.destination)).collect();
-        Self { tunnels, keyring: Arc::new(keyring), pairs }
+        Self { tunnels, keyring: Arc::new(keyring), used: vec![0; directions.len()], pairs }
     }
 
     pub(super) fn keyring(&self) -> Arc<Keyring> {
@@ -93,7 +103,9 @@ impl Tunnels {
         encapsulated: bool,
         Attempt { sa, result }: &Attempt,
     ) -> Result<Option<(Sa, Inside)>, Defect> {
-        self.tunnels[*sa].see(frame, &sealed, encapsulated, result.clone()).map(|inside| Some((*sa, inside?)))
+        let tunnel = &mut self.tunnels[*sa];
+        let used = &mut self.used[tunnel.direction];
+        tunnel.see(frame, &sealed, encapsulated, used, result.clone()).map(|inside| Some((*sa, inside?)))
     }
 
     /// The end that receives with this SPI says that it does so no more.
@@ -121,6 +133,12 @@ impl Tunnels {
         self.tunnels[sa].sequences.contains_key(&point)
     }
 
+    /// Which SA followed which, of those that carried anything.
+    pub(super) fn rekeys(&self, negotiations: &[Negotiation], facts: &Facts) -> Vec<Rekey> {
+        let used = self.tunnels.iter().filter(|tunnel| tunnel.account.packets > 0);
+        rekeys(used.map(|tunnel| (&tunnel.account, &tunnel.spans)), negotiations, facts)
+    }
+
     /// The accounts of those SAs that carried anything.
     pub(super) fn finish(self) -> Vec<SaAccount> {
         self.tunnels.into_iter().map(|tunnel| tunnel.account).filter(|account| account.packets > 0).collect()
@@ -133,6 +151,7 @@ impl Tunnel {
         frame: &pcapng::Frame,
         sealed: &esp::Packet<'_>,
         encapsulated: bool,
+        used: &mut Used,
         result: Option<Result<Inside, OpenError>>,
     ) -> Result<Option<Inside>, Defect> {
         let esp::Packet { spi, sequence, .. } = *sealed;
@@ -144,6 +163,7 @@ impl Tunnel {
                 account.first_frame = frame.number;
             }
             account.packets += 1;
+            self.spans.count(used);
             account.encapsulated += u64::from(encapsulated);
             account.last_seen_ns = frame.time_ns;
         }

@@ -505,6 +505,43 @@ fn translated_tunnels_and_spis_that_are_used_again_are_opened() {
     assert_eq!(lab.account().sas.len(), 1);
 }
 
+/// A second pair of SAs for the same networks: outward both are used for a while, homeward nothing is sent meanwhile.
+fn rekeyed() -> Lab {
+    let mut lab = Lab::new();
+    lab.facts.remote.pop();
+    for (spi, source, destination) in [(0x1003, ROUTER, CUSTOMER), (0x2004, CUSTOMER, ROUTER)] {
+        let mut new = sa(spi, source, destination, Encryption::Aes128);
+        new.integrity_key = "4c".repeat(20);
+        lab.facts.sas.push(new);
+    }
+    let inner = [ipv4::emit(protocol::ICMP, WEB, BRANCH, &[8; 8]), ipv4::emit(protocol::ICMP, BRANCH, WEB, &[0; 8])];
+    // Frames are a microsecond apart.
+    for (sa, sequence) in [(1, 1), (0, 1), (0, 2), (2, 1), (0, 3), (2, 2), (0, 4), (2, 3), (3, 1), (3, 2)] {
+        for point in [AT_ROUTER, AT_CUSTOMER] {
+            lab.sealed(point, sa, sequence, &inner[sa % 2]);
+        }
+    }
+    lab
+}
+
+#[test]
+fn how_long_two_sas_were_in_use_at_once_is_told_for_each_direction() {
+    let mut lab = rekeyed();
+    assert_found(&lab, &[]);
+    let account = lab.account();
+    let [outward, homeward] = &account.rekeys[..] else { panic!("{:#?}", account.rekeys) };
+    assert_eq!((outward.source, outward.destination, outward.spis), (ROUTER, CUSTOMER, [0x1001, 0x1003]));
+    assert_eq!((outward.frame, outward.overlap_ns, outward.late_packets), (7, 6_000, 2));
+    assert_eq!((homeward.spis, homeward.frame), ([0x2002, 0x2004], 17));
+    assert_eq!((homeward.overlap_ns, homeward.late_packets), (-16_000, 0));
+    assert_eq!(outward.selectors, ["10.10.0.0/16", "172.16.10.0/24"]);
+    assert_eq!(outward.selectors, homeward.selectors);
+
+    // Which of two pairs of networks each SA is for, only a Quick Mode tells.
+    lab.facts.remote.push("192.168.10.0/24".parse().unwrap());
+    assert_eq!(lab.account().rekeys, []);
+}
+
 /// Where several customers meet the router, nobody's packets pass the others' points.
 #[test]
 fn a_packet_must_pass_only_the_points_on_its_way() {
