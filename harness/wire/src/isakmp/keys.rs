@@ -18,11 +18,26 @@ pub(super) struct Clear {
     pub nonces: [Vec<u8>; 2],
     /// The initiator's SA payload, without its generic header.
     pub offer: Vec<u8>,
+    /// Bodies of the identification payloads, which only Aggressive Mode has in clear (RFC 2409 section 5.4).
+    pub identifications: [Vec<u8>; 2],
 }
 
 impl Clear {
     pub fn is_whole(&self) -> bool {
         self.public.iter().chain(&self.nonces).chain([&self.offer]).all(|part| !part.is_empty())
+    }
+
+    /// What a second responder has of the same initiator: the offer, and in Aggressive Mode all that stands beside it.
+    pub fn offered(&self, aggressive: bool) -> Self {
+        let offer = self.offer.clone();
+        let of_initiator = |parts: &[Vec<u8>; 2]| [if aggressive { parts[0].clone() } else { Vec::new() }, Vec::new()];
+        Self {
+            cookies: self.cookies,
+            public: of_initiator(&self.public),
+            nonces: of_initiator(&self.nonces),
+            offer,
+            identifications: of_initiator(&self.identifications),
+        }
     }
 
     /// SKEYID of authentication with a pre-shared key.

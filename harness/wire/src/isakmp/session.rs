@@ -69,6 +69,8 @@ struct Sa {
     lock: Lock,
     /// Of phase 1: that of its next message, at the end that which all later ones come from.
     vector: Vec<u8>,
+    /// Phase 1 was Aggressive Mode, which need not encrypt anything (RFC 2409 section 5.4).
+    aggressive: bool,
     /// Messages of phase 1.
     count: u32,
     seen: HashSet<u64>,
@@ -229,10 +231,13 @@ impl Sessions {
     fn begin(&mut self, source: Ipv4Addr, message: &Message<'_>) -> usize {
         // An answer that comes from a second responder goes with the offer that the first one answered.
         let first = self.by_cookies.first(message).map(|first| &self.sas[first]);
-        let offer = first.map_or_else(Vec::new, |first| first.clear.offer.clone());
+        let cookies = [message.initiator_cookie, message.responder_cookie];
+        let aggressive = message.exchange == exchange::AGGRESSIVE_MODE;
+        let offered = first.map_or_else(Clear::default, |first| first.clear.offered(aggressive));
         let sa = Sa {
             initiator: first.map_or(source, |first| first.initiator),
-            clear: Clear { cookies: [message.initiator_cookie, message.responder_cookie], offer, ..Clear::default() },
+            clear: Clear { cookies, ..offered },
+            aggressive,
             suite: None,
             lock: Lock::Untried,
             vector: Vec::new(),
@@ -267,8 +272,13 @@ impl Sa {
                 Body::SecurityAssociation(sa) => self.suite = sa.transforms().next().and_then(Suite::of),
                 Body::KeyExchange(public) => self.clear.public[end].clone_from(public),
                 Body::Nonce(nonce) => self.clear.nonces[end].clone_from(nonce),
+                Body::Identification(_) => self.clear.identifications[end] = raw?.body.to_vec(),
                 _ => {}
             }
+        }
+        // Where phase 1 encrypts nothing, what is behind it begins with the vector that phase 1 would have begun with.
+        if let (true, Some(Suite { hash, encryption, .. })) = (self.aggressive && self.clear.is_whole(), self.suite) {
+            self.vector = self.clear.first_vector(hash, encryption);
         }
         Ok(seen)
     }
@@ -276,7 +286,10 @@ impl Sa {
     fn in_phase_1(&mut self, index: usize, source: Ipv4Addr, message: &Message<'_>, ring: &mut Ring) -> Result<Seen> {
         let ordinal = self.count;
         if matches!(self.lock, Lock::Untried) {
-            self.unlock(source, message, ring);
+            let end = self.end(source);
+            self.unlock(message, ring, |sa, found, opened| {
+                sa.clear.is_authenticated(found.hash, &found.skeyid, end, opened).unwrap_or(false)
+            });
         }
         let opened = match self.open(&self.vector, message) {
             Ok(opened) => opened,
@@ -293,7 +306,7 @@ impl Sa {
         if self.quick_modes.len() >= MOST && !self.quick_modes.contains_key(&message.message_id) {
             return Ok(closed(Some(index), 1, "too many Quick Modes were before it"));
         }
-        self.try_given_key(ring);
+        self.unlock_behind_phase_1(message, ring);
         let first = self.suite.map(|suite| self.vector_of(suite, message.message_id));
         let mode = self.quick_modes.entry(message.message_id).or_default();
         if mode.count == 0 {
@@ -335,7 +348,7 @@ impl Sa {
 
     /// Informational messages, and what else is alone in its exchange.
     fn in_phase_2(&mut self, index: usize, message: &Message<'_>, ring: &mut Ring) -> Result<Seen> {
-        self.try_given_key(ring);
+        self.unlock_behind_phase_1(message, ring);
         let vector = self.suite.map(|suite| self.vector_of(suite, message.message_id)).unwrap_or_default();
         let opened = match self.open(&vector, message) {
             Ok(opened) => opened,
@@ -346,8 +359,21 @@ impl Sa {
         opened.seen(index, 1, authentic)
     }
 
-    /// Finds the keys to the first message that is encrypted, which is the initiator's.
-    fn unlock(&mut self, source: Ipv4Addr, message: &Message<'_>, ring: &mut Ring) {
+    /// Finds the keys where Aggressive Mode has encrypted nothing: the first message behind it begins with the hash of what
+    /// follows (RFC 2409 sections 5.5 and 5.7).
+    fn unlock_behind_phase_1(&mut self, message: &Message<'_>, ring: &mut Ring) {
+        if matches!(self.lock, Lock::Untried) && self.aggressive && !self.vector.is_empty() {
+            let id = message.message_id.to_be_bytes();
+            self.unlock(message, ring, |_, found, opened| {
+                let Some((payload::HASH, hash)) = opened.payloads.first() else { return false };
+                prf(found.hash, &found.keys.authentication, &[&id, opened.behind_the_first()]) == *hash
+            });
+        }
+        self.try_given_key(ring);
+    }
+
+    /// Finds the keys to the first message that is encrypted, which `right` tells by a hash in it.
+    fn unlock(&mut self, message: &Message<'_>, ring: &mut Ring, right: impl Fn(&Self, &Found, &Opened) -> bool) {
         let reason = |reason: &str| Lock::Closed(reason.to_owned());
         let Some(suite) = self.suite.filter(|_| self.clear.is_whole()) else {
             self.lock =
@@ -363,7 +389,10 @@ impl Sa {
             }
             return;
         }
-        let end = self.end(source);
+        let vector = match message.message_id {
+            0 => self.vector.clone(),
+            id => self.vector_of(suite, id),
+        };
         for pre_shared_key in &ring.pre_shared_keys {
             let skeyid = self.clear.skeyid(hash, pre_shared_key);
             for (number, secret) in ring.shared_secrets.iter().enumerate() {
@@ -371,16 +400,10 @@ impl Sa {
                 let mut shared = vec![0; self.clear.public[0].len().saturating_sub(secret.len())];
                 shared.extend(secret);
                 let keys = Skeyids::new(hash, encryption, &skeyid, &shared, &self.clear.cookies);
-                let opened = keys::decrypt(encryption, &keys.cipher, &self.vector, message.body)
-                    .and_then(|text| Opened::parse(message.first_payload, text));
-                let right = opened.is_some_and(|opened| {
-                    opened.hash().is_some_and(|found| {
-                        let identification = opened.first(payload::IDENTIFICATION);
-                        identification.is_some_and(|id| self.clear.authentication(hash, &skeyid, end, id) == found)
-                    })
-                });
-                if right {
-                    self.lock = Lock::Open { keys, skeyid };
+                let found = Found { hash, skeyid: skeyid.clone(), keys };
+                if suite.opens(&found.keys.cipher, &vector, message).is_some_and(|opened| right(self, &found, &opened))
+                {
+                    self.lock = Lock::Open { keys: found.keys, skeyid };
                     ring.shared_secrets.remove(number);
                     return;
                 }
@@ -409,19 +432,16 @@ impl Sa {
             Lock::Closed(reason) => return Err(reason.clone()),
             Lock::Untried => return Err("the encrypted part of phase 1 was not captured".to_owned()),
         };
-        let Some(Suite { encryption, .. }) = self.suite else { return Err("its cipher is not known".to_owned()) };
-        keys::decrypt(encryption, key, vector, message.body)
-            .and_then(|text| Opened::parse(message.first_payload, text))
-            .ok_or_else(|| {
-                "its key does not open it: it is damaged, or a message before it was not captured".to_owned()
-            })
+        let Some(suite) = self.suite else { return Err("its cipher is not known".to_owned()) };
+        suite.opens(key, vector, message).ok_or_else(|| {
+            "its key does not open it: it is damaged, or a message before it was not captured".to_owned()
+        })
     }
 
     /// Whether phase 1's hash is right; nothing where it cannot be computed.
     fn authenticates(&self, end: usize, opened: &Opened) -> Option<bool> {
         let (Lock::Open { skeyid, .. }, Some(suite)) = (&self.lock, self.suite) else { return None };
-        let (found, identification) = (opened.hash()?, opened.first(payload::IDENTIFICATION)?);
-        Some(self.clear.authentication(suite.hash, skeyid, end, identification) == found)
+        self.clear.is_authenticated(suite.hash, skeyid, end, opened)
     }
 
     /// Whether the HASH payload in front is of these parts, one of which may be what is behind it.
@@ -436,10 +456,37 @@ impl Sa {
     }
 }
 
+/// Keys on trial.
+struct Found {
+    hash: Hash,
+    skeyid: Vec<u8>,
+    keys: Skeyids,
+}
+
+impl Clear {
+    /// Whether an end's hash of phase 1 is right; nothing where what it is of is not there.
+    fn is_authenticated(&self, hash: Hash, skeyid: &[u8], end: usize, opened: &Opened) -> Option<bool> {
+        let in_clear = Some(&self.identifications[end][..]).filter(|body| !body.is_empty());
+        let identification = opened.first(payload::IDENTIFICATION).or(in_clear)?;
+        Some(self.authentication(hash, skeyid, end, identification) == opened.hash()?)
+    }
+}
+
 impl Suite {
     fn of(transform: &super::Transform) -> Option<Self> {
         let chosen = transform.phase_1();
         Some(Self { encryption: chosen.encryption?, hash: chosen.hash?, pre_shared_key: chosen.pre_shared_key })
+    }
+
+    /// A message that a key opens. Most wrong keys show themselves in the first block, by a length that no payload has.
+    fn opens(self, key: &[u8], vector: &[u8], message: &Message<'_>) -> Option<Opened> {
+        let decrypt = |text| keys::decrypt(self.encryption, key, vector, text);
+        let first = decrypt(message.body.get(..self.encryption.block_len())?)?;
+        let length = usize::from(u16::from_be_bytes([*first.get(2)?, *first.get(3)?]));
+        if !(4..=message.body.len()).contains(&length) {
+            return None;
+        }
+        Opened::parse(message.first_payload, decrypt(message.body)?)
     }
 }
 

@@ -24,6 +24,13 @@ const CONVERSATIONS: [&str; 3] = [
     include_str!("../../../fixtures/ike/aes256-sha256.txt"),
 ];
 
+/// By the same other program: Aggressive Mode, whose third message is encrypted in one and in clear in the other, a Quick
+/// Mode of the initiator, and a question of the responder whether the other end is there.
+const AGGRESSIVE: [(&str, Sealed); 2] = [
+    (include_str!("../../../fixtures/ike/aggressive-sealed.txt"), Sealed::Authenticated),
+    (include_str!("../../../fixtures/ike/aggressive-clear.txt"), Sealed::Clear),
+];
+
 /// A fixture: a word and hexadecimal digits in each line.
 struct Conversation(Vec<(&'static str, &'static str)>);
 
@@ -190,6 +197,82 @@ fn a_message_that_was_changed_under_way_is_not_authenticated_and_the_next_one_is
 }
 
 #[test]
+fn what_follows_aggressive_mode_is_read_whether_its_third_message_is_encrypted_or_not() {
+    for (text, third) in AGGRESSIVE {
+        let conversation = Conversation::new(text);
+        let mut keys = conversation.keys();
+        // Others are tried before the right ones.
+        keys.pre_shared_keys.insert(0, "00".to_owned());
+        keys.shared_secrets.insert(0, "5a".repeat(128));
+        let (mut sessions, _) = Sessions::new(&keys);
+        let seen: Vec<_> = conversation.messages().iter().map(|message| see(&mut sessions, message)).collect();
+        assert!(seen.iter().all(|seen| seen.sa == Some(0) && !seen.wrong_hash && !seen.retransmission));
+        let sealed: Vec<_> = seen.iter().map(|seen| seen.sealed).collect();
+        let (clear, authenticated) = (Sealed::Clear, Sealed::Authenticated);
+        assert_eq!(sealed, [clear, clear, third, authenticated, authenticated, authenticated, authenticated]);
+        let ordinals: Vec<_> = seen.iter().map(|seen| seen.ordinal).collect();
+        assert_eq!(ordinals, [1, 2, 3, 1, 2, 3, 1]);
+        assert_eq!(names(&seen[1]), ["SA", "KE", "NONCE", "ID", "HASH"]);
+        assert_eq!(names(&seen[2]), ["HASH"]);
+        assert_eq!(names(&seen[3]), ["HASH", "SA", "NONCE", "ID", "ID"]);
+        assert_eq!(seen[6].payloads[1].shown().details[..2], ["R-U-THERE", "sequence number 4711"]);
+        assert_eq!(key_of(&sessions, 0), Some(conversation.one("ka")));
+        for spi in [0xc000_0001, 0xc000_0002] {
+            let expected = conversation.one(&format!("keymat_{spi:08x}"));
+            let fits = |keymat: &[u8]| keymat == expected;
+            assert_eq!(sessions.key_material_fits(0, 0x1122_3344, spi, expected.len(), fits), Some(true));
+        }
+
+        // Wireshark's key opens as much.
+        let cookie = hex::encode(&conversation.messages()[0].1[..8]);
+        let line = EncryptionKey { initiator_cookie: cookie, key: conversation.all("ka").remove(0) };
+        let (mut sessions, _) = Sessions::new(&IkeKeys { encryption_keys: vec![line], ..IkeKeys::default() });
+        let seen: Vec<_> = conversation.messages().iter().map(|message| see(&mut sessions, message)).collect();
+        assert!(seen[3..].iter().all(|seen| seen.sealed == Sealed::Opened), "{seen:#?}");
+    }
+}
+
+#[test]
+fn without_its_pre_shared_key_what_follows_aggressive_mode_stays_closed() {
+    for (text, _) in AGGRESSIVE {
+        let conversation = Conversation::new(text);
+        let mut keys = conversation.keys();
+        keys.pre_shared_keys = vec!["00".to_owned()];
+        let (mut sessions, _) = Sessions::new(&keys);
+        let seen: Vec<_> = conversation.messages().iter().map(|message| see(&mut sessions, message)).collect();
+        for seen in &seen[3..] {
+            assert_eq!((seen.sealed, seen.payloads.len()), (Sealed::Closed, 0));
+            assert_eq!(seen.closed.as_deref(), Some("none of the keys that were given opens it"));
+        }
+    }
+}
+
+#[test]
+fn a_third_message_of_aggressive_mode_with_a_wrong_hash_opens_nothing() {
+    let conversation = Conversation::new(AGGRESSIVE[0].0);
+    let mut messages = conversation.messages();
+    // In its first block, which the hash begins in.
+    messages[2].1[28 + 6] ^= 1;
+    let (mut sessions, _) = Sessions::new(&conversation.keys());
+    let seen: Vec<_> = messages.iter().map(|message| see(&mut sessions, message)).collect();
+    assert!(seen[2..].iter().all(|seen| seen.sealed == Sealed::Closed), "{seen:#?}");
+}
+
+#[test]
+fn a_second_responder_of_aggressive_mode_is_answered_with_the_same_public_value() {
+    let conversation = Conversation::new(AGGRESSIVE[0].0);
+    let messages = conversation.messages();
+    let (mut sessions, _) = Sessions::new(&conversation.keys());
+    see(&mut sessions, &messages[0]);
+    let mut other = messages[1].clone();
+    other.1[8] ^= 1;
+    assert_eq!(see(&mut sessions, &other).sa, Some(0));
+    let seen: Vec<_> = messages[1..].iter().map(|message| see(&mut sessions, message)).collect();
+    assert!(seen.iter().all(|seen| seen.sa == Some(1)));
+    assert!(seen[1..].iter().all(|seen| seen.sealed == Sealed::Authenticated), "{seen:#?}");
+}
+
+#[test]
 fn a_second_answer_to_one_offer_makes_a_second_sa() {
     let conversation = Conversation::new(CONVERSATIONS[0]);
     let messages = conversation.messages();
@@ -260,10 +343,11 @@ fn a_new_phase_1_that_the_other_end_begins_is_an_sa_of_its_own() {
 proptest! {
     #[test]
     fn changed_conversations_never_panic(
-        which in 0..3usize,
+        which in 0..5usize,
         changes in vec((0..15usize, any::<usize>(), any::<u8>()), 1..6),
     ) {
-        let conversation = Conversation::new(CONVERSATIONS[which]);
+        let all = CONVERSATIONS.into_iter().chain(AGGRESSIVE.map(|(text, _)| text));
+        let conversation = Conversation::new(all.clone().nth(which).unwrap_or_default());
         let mut messages = conversation.messages();
         for (message, at, value) in changes {
             let count = messages.len();
