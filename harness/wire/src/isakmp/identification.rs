@@ -80,9 +80,11 @@ impl fmt::Display for Identification {
             Some(shown) => f.write_str(&shown)?,
             None => write!(f, "type {} 0x{}", self.kind, hex::encode(&self.data))?,
         }
-        // An end names the port that it speaks from, which says nothing of the tunnel.
+        // An end names the port that it speaks from, which says nothing of the tunnel; a port of 0 is any (RFC 2407
+        // section 4.6.2).
         match (self.protocol, self.port) {
-            (0, _) | (17, 0 | 500 | 4500) => Ok(()),
+            (0, 0) | (17, 500 | 4500) => Ok(()),
+            (protocol, 0) => write!(f, ", IP protocol {protocol}"),
             (protocol, port) => write!(f, ", IP protocol {protocol}, port {port}"),
         }
     }

@@ -137,7 +137,9 @@ impl Delete {
     }
 
     pub(super) fn emit(&self) -> Vec<u8> {
-        let spi_len = self.spis.first().map_or(0, Vec::len) as u8;
+        // The length stands there even where no SPI does; that of an ISAKMP SA's is both cookies (RFC 2408 section 3.15).
+        let usual = if self.protocol == protocol::ISAKMP { 16 } else { 4 };
+        let spi_len = self.spis.first().map_or(usual, Vec::len) as u8;
         let count = (self.spis.len() as u16).to_be_bytes();
         [&self.doi.to_be_bytes()[..], &[self.protocol, spi_len], &count, &self.spis.concat()].concat()
     }

@@ -39,7 +39,7 @@ fn identification() -> impl Strategy<Value = Identification> {
 }
 
 fn delete() -> impl Strategy<Value = Delete> {
-    let spis = (1..17usize).prop_flat_map(|len| vec(vec(any::<u8>(), len), 1..5));
+    let spis = (1..17usize).prop_flat_map(|len| vec(vec(any::<u8>(), len), 0..5));
     (any::<u32>(), any::<u8>(), spis).prop_map(|(doi, protocol, spis)| Delete { doi, protocol, spis })
 }
 
@@ -90,6 +90,10 @@ fn identities_are_told_as_people_write_them() {
     assert_eq!(Identification::parse(&odd).unwrap().network(), None);
     assert_eq!(text(&[7, 0, 0, 0, 10, 0, 0, 1, 10, 0, 0, 9]), "10.0.0.1 to 10.0.0.9");
     assert_eq!(text(b"\x02\x00\x00\x00gateway.example"), "gateway.example");
+    assert_eq!(text(&[1, 17, 1, 0xf4, 10, 0, 0, 1]), "10.0.0.1");
+    // A tunnel for UDP alone was once told as one for everything.
+    assert_eq!(text(&[4, 17, 0, 0, 172, 16, 10, 0, 255, 255, 255, 0]), "172.16.10.0/24, IP protocol 17");
+    assert_eq!(text(&[1, 0, 0, 53, 10, 0, 0, 1]), "10.0.0.1, IP protocol 0, port 53");
 }
 
 #[test]
