@@ -203,6 +203,12 @@ pub fn left_out(account: &Account) -> Option<String> {
     (!told.is_empty()).then(|| format!("more messages of IKE: {}", told.join(", ")))
 }
 
+/// In which frames a message came, unless it came whole.
+pub fn pieces(message: &IkeMessage) -> Option<String> {
+    let frames = format::frames(&message.pieces)?;
+    Some(format!("came in {}: {frames}", format::plural(message.pieces.len(), "piece")))
+}
+
 /// How often a message was sent again, unless it was not.
 pub fn sent_again(message: &IkeMessage) -> Option<String> {
     match message.retransmissions {

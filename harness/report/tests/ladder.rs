@@ -48,6 +48,7 @@ fn a_message_is_an_arrow_with_time_frame_and_payloads() {
 fn what_repeats_is_told_once() {
     let text = text(&account());
     assert!(rung(&text, "main mode 5").contains("sent again 2 times"), "{text}");
+    assert!(rung(&text, "main mode 6").contains("came in 2 pieces: frames 12, 13"), "{text}");
     assert!(text.contains("DPD probe and answer, 585 more up to frame 1,296"), "{text}");
 }
 

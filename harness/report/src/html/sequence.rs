@@ -168,6 +168,7 @@ impl Diagram<'_> {
                 details => lines.push(format!("{names}: {}", details.join("; "))),
             }
         }
+        lines.extend(words::pieces(message));
         let more = lines.len().saturating_sub(DETAILS);
         if more > 0 {
             lines.truncate(DETAILS - 1);

@@ -105,7 +105,7 @@ fn why_closed<'a>(account: &'a Account, message: &IkeMessage) -> Option<&'a str>
 }
 
 fn afterwards(page: &mut Page, message: &IkeMessage) {
-    let after = [words::sent_again(message), words::repeats(message)];
+    let after = [words::pieces(message), words::sent_again(message), words::repeats(message)];
     for text in after.into_iter().flatten() {
         page.paragraph(MARGIN + 2, &text);
     }

@@ -30,6 +30,7 @@ pub fn message(frame: u64, ms: u64, from: Ipv4Addr, exchange: &str, ordinal: u32
         ordinal,
         sealed,
         payloads: Vec::new(),
+        pieces: Vec::new(),
         retransmissions: 0,
         repeats: 0,
         last_frame: None,
@@ -142,6 +143,7 @@ pub fn messages(encryption: Encryption) -> Vec<IkeMessage> {
         told(1_303, 7_408_031, ROUTER, 1, vec![hash(), payload("D", &["ISAKMP SA"])]),
     ];
     all[4].retransmissions = 2;
+    all[5].pieces = vec![12, 13];
     (all[9].repeats, all[9].last_frame) = (585, Some(1_296));
     all
 }

@@ -342,6 +342,9 @@ pub struct IkeMessage {
     pub sealed: Sealed,
     /// The payloads in their order; those of a message that stays closed are not known.
     pub payloads: Vec<PayloadShown>,
+    /// Numbers of the frames with its pieces, if it did not come whole; the last one is `frame`.
+    #[serde(default)]
+    pub pieces: Vec<u64>,
     /// How often it was sent again.
     pub retransmissions: u64,
     /// How many more pairs like this one and its answer follow, up to `last_frame`.

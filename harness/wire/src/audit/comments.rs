@@ -9,6 +9,10 @@ pub fn comments(account: &Account) -> BTreeMap<u64, String> {
     let mut comments: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for message in &account.messages {
         comments.entry(message.frame).or_default().push(in_words(message));
+        for piece in message.pieces.iter().filter(|piece| **piece != message.frame) {
+            let text = format!("a piece of a message that is whole with frame {}", message.frame);
+            comments.entry(*piece).or_default().push(text);
+        }
     }
     for sa in &account.sas {
         let SaAccount { spi, source, destination, packets, verified, .. } = sa;

@@ -154,6 +154,7 @@ mod tests {
                 name: "N".to_owned(),
                 details: vec![kind.to_owned(), format!("sequence number {frame}")],
             }],
+            pieces: Vec::new(),
             retransmissions: 0,
             repeats: 0,
             last_frame: None,

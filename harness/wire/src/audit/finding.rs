@@ -33,6 +33,7 @@ pub enum Code {
     SaNotInstalled,
     SaNotNegotiated,
     ForeignIsakmp,
+    IncompleteMessage,
     IpFragment,
     MalformedPacket,
     TruncatedFrame,
@@ -41,7 +42,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::ClearText,
         Self::UnknownSpi,
         Self::PacketAfterDelete,
@@ -68,6 +69,7 @@ impl Code {
         Self::SaNotInstalled,
         Self::SaNotNegotiated,
         Self::ForeignIsakmp,
+        Self::IncompleteMessage,
         Self::IpFragment,
         Self::MalformedPacket,
         Self::TruncatedFrame,
@@ -182,6 +184,11 @@ impl Code {
                 rule("sa-not-negotiated", "RFC 4301 section 4.4.2", "a Quick Mode for each SA in a kernel")
             }
             Self::ForeignIsakmp => rule("foreign-isakmp", "RFC 2409 section 5", "IKE between the gateways only"),
+            Self::IncompleteMessage => rule(
+                "incomplete-message",
+                "[MS-IKEE] section 2.2.3.1",
+                "all pieces of each message of IKE that comes in pieces",
+            ),
             Self::IpFragment => rule("ip-fragment", "RFC 4303 section 3.3.4", "whole packets"),
             Self::MalformedPacket => {
                 rule("malformed-packet", "RFC 791, RFC 768, RFC 792, RFC 826, RFC 2408, RFC 4303", "headers that agree")

@@ -354,6 +354,7 @@ impl<'a> Auditor<'a> {
             source: SocketAddrV4::new(source, datagram.source_port),
             destination: SocketAddrV4::new(destination, datagram.destination_port),
             message: &message,
+            pieces: &[],
         };
         self.negotiations.see(&sent, &mut self.findings)?;
         for spi in self.negotiations.deleted() {

@@ -15,10 +15,10 @@ use super::{
     quick_modes::{Agreed, QuickModes},
 };
 use crate::{
-    hex,
+    Error, hex,
     isakmp::{
-        Body, ByCookies, Cookie, Message, Seen, Sessions, UNKNOWN, exchange, ikev2, notification_kind, payload,
-        vendor_name,
+        Body, ByCookies, Cookie, Fragments, Incomplete, Message, Piece, Seen, Sessions, UNKNOWN, exchange, ikev2,
+        notification_kind, payload, vendor_name,
     },
     pcapng,
 };
@@ -26,6 +26,7 @@ use crate::{
 /// In the order of their first messages.
 pub(super) struct Negotiations<'a> {
     facts: &'a Facts,
+    fragments: Fragments,
     sessions: Sessions,
     negotiations: Vec<Tracked>,
     by_cookies: ByCookies,
@@ -64,6 +65,8 @@ pub(super) struct Sent<'a> {
     pub source: SocketAddrV4,
     pub destination: SocketAddrV4,
     pub message: &'a Message<'a>,
+    /// Numbers of the frames with its pieces, if it did not come whole.
+    pub pieces: &'a [u64],
 }
 
 impl<'a> Negotiations<'a> {
@@ -72,6 +75,7 @@ impl<'a> Negotiations<'a> {
         findings.extend(unusable.into_iter().map(|e| Code::UnusableKeys.finding([], e.to_string())));
         Self {
             facts,
+            fragments: Fragments::default(),
             sessions,
             negotiations: Vec::new(),
             by_cookies: ByCookies::default(),
@@ -96,6 +100,25 @@ impl<'a> Negotiations<'a> {
             }
             return Ok(());
         }
+        let piece = self.fragments.take(*source.ip(), message, frame.number)?;
+        findings.extend(self.fragments.given_up().map(incomplete));
+        match piece {
+            Piece::None => self.see_whole(sent, findings),
+            Piece::Waits => Ok(()),
+            Piece::Completes { message: bytes, frames } => {
+                let whole = Message::parse(&bytes)?;
+                if whole.initiator_cookie != message.initiator_cookie {
+                    let found = u64::from_be_bytes(whole.initiator_cookie);
+                    let (what, field) = ("an ISAKMP message in pieces", "initiator cookie");
+                    return Err(Error::Field { what, field, found, expected: "that of its pieces" }.into());
+                }
+                self.see_whole(&Sent { message: &whole, pieces: &frames, ..*sent }, findings)
+            }
+        }
+    }
+
+    fn see_whole(&mut self, sent: &Sent<'_>, findings: &mut Vec<Finding>) -> Result<(), Defect> {
+        let &Sent { frame, source, message, .. } = sent;
         let seen = self.sessions.see(*source.ip(), message)?;
         let line = line(sent, &seen);
         if seen.retransmission {
@@ -193,6 +216,7 @@ impl<'a> Negotiations<'a> {
     }
 
     pub(super) fn finish(mut self, findings: &mut Vec<Finding>) -> Ike {
+        findings.extend(self.fragments.finish().map(incomplete));
         let keys = self.negotiations.iter().filter_map(|tracked| self.sessions.encryption_key(tracked.sa?));
         let encryption_keys = keys.collect();
         let mut agreed = Agreed::new();
@@ -219,12 +243,18 @@ impl<'a> Negotiations<'a> {
     }
 }
 
+fn incomplete(set: Incomplete) -> Finding {
+    let (name, source) = (exchange::name(set.exchange), set.source);
+    let text = format!("of a message of {name} from {source} these pieces are missing: {}", set.missing());
+    Code::IncompleteMessage.finding(set.frames, text)
+}
+
 fn version(message: &Message<'_>) -> Version {
     if message.is_ikev2() { Version::V2 } else { Version::V1 }
 }
 
 fn line(sent: &Sent<'_>, seen: &Seen) -> IkeMessage {
-    let &Sent { frame, source, destination, message } = sent;
+    let &Sent { frame, source, destination, message, pieces } = sent;
     IkeMessage {
         frame: frame.number,
         time_ns: frame.time_ns,
@@ -238,6 +268,7 @@ fn line(sent: &Sent<'_>, seen: &Seen) -> IkeMessage {
         ordinal: seen.ordinal,
         sealed: seen.sealed,
         payloads: seen.payloads.iter().map(Body::shown).collect(),
+        pieces: pieces.to_vec(),
         retransmissions: 0,
         repeats: 0,
         last_frame: None,

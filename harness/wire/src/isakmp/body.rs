@@ -1,7 +1,8 @@
 //! One payload of either version, with what is in it: from bytes, to bytes, and in words.
 
 use super::{
-    Delete, Identification, Notification, SecurityAssociation, Transform, ikev2, offer::protocol, payload, vendor_name,
+    Delete, Fragment, Identification, Notification, SecurityAssociation, Transform, ikev2, offer::protocol, payload,
+    vendor_name,
 };
 use crate::{Result, audit::PayloadShown, hex};
 
@@ -27,8 +28,7 @@ pub enum Body {
         kind: u8,
         body: Vec<u8>,
     },
-    /// A piece of a message (Cisco's IKE fragmentation).
-    Fragment(Vec<u8>),
+    Fragment(Fragment),
     /// Of version 2 (RFC 7296 section 3.2), in clear.
     Version2 {
         kind: u8,
@@ -55,7 +55,7 @@ impl Body {
             payload::VENDOR_ID => Self::VendorId(owned()),
             payload::NAT_D | payload::NAT_D_DRAFT => Self::NatDetection { kind, digest: owned() },
             payload::NAT_OA | payload::NAT_OA_DRAFT => Self::NatOriginalAddress { kind, body: owned() },
-            payload::FRAGMENT => Self::Fragment(owned()),
+            payload::FRAGMENT => Self::Fragment(Fragment::parse(body)?),
             _ => Self::Other { kind, body: owned() },
         })
     }
@@ -90,10 +90,10 @@ impl Body {
             Self::Identification(identification) => identification.emit(),
             Self::Notification(notification) => notification.emit(),
             Self::Delete(delete) => delete.emit(),
+            Self::Fragment(fragment) => fragment.emit(),
             Self::KeyExchange(body) | Self::Nonce(body) | Self::Hash(body) | Self::VendorId(body) => body.clone(),
             Self::NatDetection { digest: body, .. }
             | Self::NatOriginalAddress { body, .. }
-            | Self::Fragment(body)
             | Self::Version2 { body, .. }
             | Self::Other { body, .. } => body.clone(),
         }
@@ -113,7 +113,10 @@ impl Body {
             Self::VendorId(id) => ("VID", vec![vendor_name(id)]),
             Self::NatDetection { .. } => ("NAT-D", Vec::new()),
             Self::NatOriginalAddress { body, .. } => ("NAT-OA", original_address(body)),
-            Self::Fragment(body) => ("FRAG", bytes(body)),
+            Self::Fragment(Fragment { number, last, data, .. }) => {
+                let end = if *last { ", the last" } else { "" };
+                ("FRAG", vec![format!("piece {number}{end}: {} bytes", data.len())])
+            }
             Self::Version2 { kind, body } => return ikev2::shown(*kind, body),
             Self::Other { kind, body } => (payload::name(*kind), {
                 let mut details = bytes(body);

@@ -3,6 +3,7 @@
 
 mod body;
 mod cookies;
+mod fragment;
 mod identification;
 pub mod ikev2;
 mod keys;
@@ -13,6 +14,7 @@ mod vendor;
 
 pub use body::Body;
 pub(crate) use cookies::{ByCookies, Cookie, UNKNOWN};
+pub use fragment::{Fragment, Fragments, Incomplete, Piece};
 pub use identification::{Identification, kind as identity};
 pub use notification::{Delete, Notification, kind as notification_kind};
 pub use offer::{Attribute, Proposal, SecurityAssociation, Transform, Value, protocol};

@@ -11,7 +11,7 @@ use crate::{
     esp,
     isakmp::{
         self, payload,
-        tests::{ANSWER_2, OFFER_2},
+        tests::{ANSWER_2, OFFER_2, fragments::pieces},
     },
 };
 
@@ -174,6 +174,46 @@ fn of_two_hundred_thousand_messages_of_any_kind_so_many_are_kept_and_the_rest_is
     assert!(account.negotiations.len() as u64 == KEPT && modes as u64 <= 2 * KEPT);
     assert!(account.left_out.of_negotiations > FLOOD / 4 && account.left_out.of_quick_modes == FLOOD / 4 - KEPT);
     assert!(account.findings.len() as u64 <= KEPT + 1, "{:?}", account.findings.len());
+}
+
+/// Both points see all pieces, one of them in another order, and the responder asks for them again.
+#[test]
+fn a_message_in_pieces_is_read_as_if_it_had_come_whole() {
+    let mut lab = Lab::new();
+    let main = isakmp::exchange::MAIN_MODE;
+    let offer = message([1, 0], main, 0, &[offer(9)]);
+    let pieces = pieces(&offer, 90);
+    let mut frames = Vec::new();
+    for piece in [0, 2, 1] {
+        frames.push(lab.udp(AT_ROUTER, ROUTER, CUSTOMER, 500, &pieces[piece]));
+        lab.udp(AT_CUSTOMER, ROUTER, CUSTOMER, 500, &pieces[piece]);
+    }
+    for piece in &pieces {
+        lab.udp(AT_ROUTER, ROUTER, CUSTOMER, 500, piece);
+    }
+    assert_found(&lab, &[]);
+    let account = lab.account();
+    let [told] = &account.messages[..] else { panic!("{:#?}", account.messages) };
+    assert_eq!((told.frame, &told.pieces, told.retransmissions), (frames[2], &frames, 1));
+    assert_eq!((told.length as usize, told.payloads[0].name.as_str()), (offer.len(), "SA"));
+    let comments = crate::audit::comments(&account);
+    assert_eq!(comments[&frames[0]], format!("a piece of a message that is whole with frame {}", frames[2]));
+    assert_eq!((account.negotiations.len(), account.negotiations[0].offered), (1, 9));
+    assert_eq!(account.points[AT_ROUTER].classes["isakmp"], 6);
+}
+
+#[test]
+fn a_message_of_which_a_piece_is_missing_is_found_and_so_is_one_that_is_no_message() {
+    let mut lab = Lab::new();
+    let main = isakmp::exchange::MAIN_MODE;
+    let whole = message([1, 0], main, 0, &[offer(9)]);
+    let first = lab.udp(AT_ROUTER, ROUTER, CUSTOMER, 500, &pieces(&whole, 90)[0]);
+    let mut changed = pieces(&message([3, 0], main, 0, &[offer(1)]), 4000).remove(0);
+    changed[0] ^= 1;
+    let changed = lab.udp(AT_ROUTER, ROUTER, CUSTOMER, 500, &changed);
+    assert_found(&lab, &[(Code::MalformedPacket, Some(changed)), (Code::IncompleteMessage, Some(first))]);
+    let text = &lab.account().findings[1].observed;
+    assert_eq!(text, "of a message of main mode from 192.0.2.1 these pieces are missing: those behind 1");
 }
 
 #[test]

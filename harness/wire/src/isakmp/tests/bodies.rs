@@ -43,6 +43,15 @@ fn delete() -> impl Strategy<Value = Delete> {
     (any::<u32>(), any::<u8>(), spis).prop_map(|(doi, protocol, spis)| Delete { doi, protocol, spis })
 }
 
+fn fragment() -> impl Strategy<Value = Fragment> {
+    (any::<u16>(), 1..=u8::MAX, any::<bool>(), bytes(0..50)).prop_map(|(id, number, last, data)| Fragment {
+        id,
+        number,
+        last,
+        data,
+    })
+}
+
 fn body() -> impl Strategy<Value = (u8, Body)> {
     let notification = (any::<u32>(), any::<u8>(), bytes(0..17), any::<u16>(), bytes(0..30))
         .prop_map(|(doi, protocol, spi, kind, data)| Notification { doi, protocol, spi, kind, data });
@@ -59,7 +68,7 @@ fn body() -> impl Strategy<Value = (u8, Body)> {
         bytes(0..20).prop_map(|id| (payload::VENDOR_ID, Body::VendorId(id))),
         bytes(0..20)
             .prop_map(|digest| (payload::NAT_D_DRAFT, Body::NatDetection { kind: payload::NAT_D_DRAFT, digest })),
-        bytes(0..50).prop_map(|piece| (payload::FRAGMENT, Body::Fragment(piece))),
+        fragment().prop_map(|piece| (payload::FRAGMENT, Body::Fragment(piece))),
         bytes(0..20).prop_map(|body| (9, Body::Other { kind: 9, body })),
     ]
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bodies;
+pub(crate) mod fragments;
 mod session;
 
 use policy::{Encryption, Group, Hash};
