@@ -36,7 +36,8 @@ impl Strays {
             }
             new => {
                 let text = format!("SPI {spi:#010x} from {source} to {destination} is none of the SAs'");
-                // As many as are kept of one code: of those behind them each frame is counted alone.
+                // As many as are kept of one code: of those behind them each frame is counted alone. Nothing else is found
+                // in such a frame, and so the finding stays where it is put.
                 if let (Entry::Vacant(new), ..KEPT) = (new, followed) {
                     new.insert(findings.len());
                 }

@@ -542,6 +542,34 @@ fn how_long_two_sas_were_in_use_at_once_is_told_for_each_direction() {
     assert_eq!(lab.account().rekeys, []);
 }
 
+/// Two Quick Modes of a conversation that another program made, one of either end, and a packet of each SA.
+#[test]
+fn for_which_networks_an_sa_is_its_quick_mode_tells() {
+    let mut lab = Lab::new();
+    let [initiator, responder] = [1, 2].map(|end| Ipv4Addr::new(203, 0, 113, end));
+    lab.facts.gateways = vec![initiator, responder];
+    lab.facts.sas.clear();
+    for line in include_str!("../../../fixtures/ike/aes128-sha1.txt").lines() {
+        let (word, digits) = line.split_once(' ').unwrap();
+        let bytes = || crate::hex::decode(digits).unwrap();
+        match word {
+            "psk" => lab.facts.ike.pre_shared_keys.push(digits.to_owned()),
+            "secrets" => lab.facts.ike.shared_secrets.push(digits.to_owned()),
+            "i" => _ = lab.udp(AT_ROUTER, initiator, responder, 500, &bytes()),
+            "r" => _ = lab.udp(AT_ROUTER, responder, initiator, 500, &bytes()),
+            _ => {}
+        }
+    }
+    let ways = [(responder, initiator), (initiator, responder), (initiator, responder), (responder, initiator)];
+    for (index, (spi, (source, destination))) in (0xc000_0001..).zip(ways).enumerate() {
+        lab.facts.sas.push(sa(spi, source, destination, Encryption::Aes128));
+        lab.sealed(AT_ROUTER, index, 1, &ipv4::emit(protocol::ICMP, WEB, BRANCH, &[8; 8]));
+    }
+    let rekeys: Vec<_> = lab.account().rekeys.into_iter().map(|rekey| (rekey.spis, rekey.selectors)).collect();
+    let networks = ["10.1.0.0/16", "172.16.10.0/24"].map(str::to_owned);
+    assert_eq!(rekeys, [([0xc000_0002, 0xc000_0003], networks.clone()), ([0xc000_0001, 0xc000_0004], networks)]);
+}
+
 /// Where several customers meet the router, nobody's packets pass the others' points.
 #[test]
 fn a_packet_must_pass_only_the_points_on_its_way() {
