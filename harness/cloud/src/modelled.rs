@@ -4,13 +4,13 @@
 //! change takes no time. Tunnels carry no bytes.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     net::Ipv4Addr,
     sync::{Arc, Mutex},
 };
 
 use ipnet::Ipv4Net;
-use policy::{Policy, PreSharedKey, Prediction, Stage, Version, predict};
+use policy::{Daemon, End, Initiator, predict};
 use uuid::Uuid;
 
 use crate::{
@@ -26,16 +26,20 @@ pub struct Modelled(Arc<Customers>);
 enum Customers {
     /// Each address that is asked, configured as the caller of the API has described it.
     Agreeing,
-    Listed(BTreeMap<Ipv4Addr, ModelledCustomer>),
+    Listed(Vec<ModelledCustomer>),
 }
 
-/// A customer gateway, configured as its owner has it, whatever the API was told.
+/// A customer gateway, configured as its owner has it for one VPC, whatever the API was told.
 #[derive(Clone, Debug)]
 pub struct ModelledCustomer {
     pub address: Ipv4Addr,
-    pub policy: Policy,
-    pub psk: PreSharedKey,
-    pub subnets: Vec<Ipv4Net>,
+    /// The VPC's network.
+    pub vpc: Ipv4Net,
+    /// The daemon of the VPC's router.
+    pub router: Option<Daemon>,
+    pub end: End,
+    /// Which of the two begins.
+    pub initiator: Initiator,
 }
 
 impl Modelled {
@@ -47,8 +51,7 @@ impl Modelled {
 
     /// These answer, and nobody else. No name resolves.
     pub fn with(customers: impl IntoIterator<Item = ModelledCustomer>) -> Self {
-        let listed = customers.into_iter().map(|customer| (customer.address, customer)).collect();
-        Self(Arc::new(Customers::Listed(listed)))
+        Self(Arc::new(Customers::Listed(customers.into_iter().collect())))
     }
 }
 
@@ -82,30 +85,33 @@ struct ModelledRouter {
 }
 
 impl Customers {
-    /// Whether the tunnel comes up, or why not.
+    /// Whether the tunnel comes up, or why not. What fails at the first rekey has come up, and time does nothing to a
+    /// tunnel here.
     fn answer(&self, tunnel: &Tunnel) -> Result<(), String> {
-        let version = tunnel.ike.initiates();
-        let Self::Listed(listed) = self else { return agree(&tunnel.policy, &tunnel.policy, version) };
-        let Some(customer) = listed.get(&tunnel.peer) else {
-            return Err(format!("{} does not answer", tunnel.peer));
+        let router = End {
+            daemon: None,
+            policy: tunnel.policy.clone(),
+            ike: tunnel.ike,
+            key: tunnel.key.clone(),
+            knows_peer: true,
+            local_nets: vec![tunnel.local_cidr],
+            peer_nets: tunnel.peer_cidrs.clone(),
         };
-        if customer.psk.expose() != tunnel.key.expose() {
-            return Err(format!("{} has another pre-shared key", tunnel.peer));
+        let prediction = match self {
+            Self::Agreeing => predict(&router, &router.seen_from_the_peer(), Initiator::Cloud),
+            Self::Listed(listed) => {
+                let meant = |known: &&ModelledCustomer| (known.address, known.vpc) == (tunnel.peer, tunnel.local_cidr);
+                let Some(customer) = listed.iter().find(meant) else {
+                    return Err(format!("{} does not answer", tunnel.peer));
+                };
+                let router = End { daemon: customer.router, ..router };
+                predict(&router, &customer.end, customer.initiator)
+            }
+        };
+        match prediction.keeps_down() {
+            Some(failure) => Err(failure.to_string()),
+            None => Ok(()),
         }
-        let strange = tunnel.peer_cidrs.iter().find(|subnet| !customer.subnets.contains(subnet));
-        match strange {
-            Some(subnet) => Err(format!("{} has no subnet {subnet}", tunnel.peer)),
-            None => agree(&tunnel.policy, &customer.policy, version),
-        }
-    }
-}
-
-/// The customer answers either version of IKE.
-fn agree(router: &Policy, customer: &Policy, version: Version) -> Result<(), String> {
-    match predict(router, customer, version) {
-        // What fails at the first rekey has come up, and time does nothing to a tunnel here.
-        Prediction::Established { .. } | Prediction::Fails { stage: Stage::CreateChildSa, .. } => Ok(()),
-        failure @ Prediction::Fails { .. } => Err(failure.to_string()),
     }
 }
 

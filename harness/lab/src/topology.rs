@@ -23,7 +23,7 @@ use std::{
 
 use cloud::router::RouterError;
 use ipnet::Ipv4Net;
-use policy::Daemon;
+use policy::{Daemon, Initiator};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex as AsyncMutex;
 use wire::audit::Side;
@@ -56,6 +56,8 @@ pub struct Plan {
     /// The daemon of each VPC's router, by the VPC's name.
     pub routers: BTreeMap<String, Daemon>,
     pub customers: Vec<CustomerPlan>,
+    /// Whose gateway begins, in every connection.
+    pub initiator: Initiator,
     /// The file tree of each daemon that takes part.
     pub trees: Vec<(Daemon, PathBuf)>,
     /// For a cloud of which nobody knows beforehand what it will ask for.
@@ -163,6 +165,15 @@ impl Lab {
             }
         };
         customer.configure(tunnel.seen_from_the_peer()).await
+    }
+
+    /// Has the customer at the far end of a router's tunnel begin, if it has one to that VPC.
+    async fn call(&self, vpc: &str, tunnel: &Tunnel) -> Result<()> {
+        let there = self.known_customers().values().find(|known| known.address() == tunnel.peer).cloned();
+        match there {
+            Some(customer) => customer.initiate(&Customer::tunnel_to(vpc)).await,
+            None => Ok(()),
+        }
     }
 
     /// The customer need not wait for a tunnel that the router has forgotten.

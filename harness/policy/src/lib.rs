@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod daemon;
+mod end;
 mod predict;
 mod proposal;
 mod secret;
@@ -12,7 +13,8 @@ mod version;
 
 pub use algorithm::{Encryption, Group, Hash};
 pub use daemon::Daemon;
-pub use predict::{Prediction, Stage, predict};
+pub use end::{End, Initiator};
+pub use predict::{Agreement, Difference, Failure, Notice, Notification, Prediction, Stage, predict};
 pub use proposal::{Lifetime, Policy, PolicyError, Proposal, Proposals};
 pub use secret::PreSharedKey;
 pub use version::{IkeVersion, Version};

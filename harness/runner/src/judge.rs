@@ -7,7 +7,7 @@ mod quick_mode;
 #[cfg(test)]
 mod tests;
 
-use policy::{Prediction, Version};
+use policy::{End, Prediction, Version};
 use scenario::{Cell, ConnectionState, Expectation, Profile, Step};
 use wire::audit::{Account, Expected, Facts, Pfs, ProbeSent};
 
@@ -32,9 +32,12 @@ pub(crate) struct Judgement {
     pub negotiated: Option<Negotiated>,
 }
 
-/// Both ends are given the cell's policy, and are told to speak the same versions of IKE.
+/// Of the connections that the cell makes, what becomes of the first that fails; if none does, of the first.
 pub(crate) fn predict(cell: &Cell) -> Prediction {
-    policy::predict(&cell.policy, &cell.policy, cell.ike().initiates())
+    let predict = |[router, customer]: [End; 2]| policy::predict(&router, &customer, cell.initiator);
+    let mut all: Vec<_> = cell.connections().into_iter().map(predict).collect();
+    let failing = all.iter().position(|prediction| prediction.failure().is_some());
+    all.swap_remove(failing.unwrap_or(0))
 }
 
 pub(crate) fn judge(evidence: &Evidence<'_>) -> Judgement {
@@ -128,10 +131,7 @@ fn negotiated(Evidence { account, facts, prediction, .. }: &Evidence<'_>) -> Opt
         (Some(encryption), Some(hash), Some(group)) => format!("{encryption}-{hash};{group}"),
         _ => chosen.text.clone(),
     };
-    let predicted = match prediction {
-        Prediction::Established { esp, .. } => esp.group,
-        Prediction::Fails { .. } => None,
-    };
+    let predicted = prediction.agreement().and_then(|agreement| agreement.esp.group);
     // Where no Quick Mode could be read, as in version 2, the group is the predicted one.
     let read =
         account.negotiations.iter().flat_map(|negotiation| &negotiation.quick_modes).find_map(|mode| match mode.pfs {
@@ -162,8 +162,8 @@ fn shown_by(check: Option<Check>, frames: impl IntoIterator<Item = u64>) -> Opti
 }
 
 /// What version 1 of IKE demands, or version 2, whichever is spoken.
-fn by_version<T>(cell: &Cell, [v1, v2]: [T; 2]) -> T {
-    match cell.ike().initiates() {
+fn by_version<T>(prediction: &Prediction, [v1, v2]: [T; 2]) -> T {
+    match prediction.version() {
         Version::V1 => v1,
         Version::V2 => v2,
     }
@@ -212,15 +212,11 @@ fn comparable<'t>(answer: &Answer, text: &'t str) -> Vec<&'t str> {
     networks
 }
 
-fn prediction(Evidence { cell, prediction, facts, .. }: &Evidence<'_>) -> Option<Check> {
+fn prediction(Evidence { prediction, facts, .. }: &Evidence<'_>) -> Option<Check> {
     let up = !facts.sas.is_empty();
     let seen = format!("{} SAs were made", facts.sas.len());
-    let observed = match prediction {
-        Prediction::Established { .. } if up => Ok(seen),
-        Prediction::Fails { .. } if !up => Ok(seen),
-        _ => Err(seen),
-    };
-    let requirement = by_version(cell, ["RFC 2409 sections 5.4 and 5.5", "RFC 7296 sections 1.2 and 1.3"]);
+    let observed = if up == prediction.agreement().is_some() { Ok(seen) } else { Err(seen) };
+    let requirement = by_version(prediction, ["RFC 2409 sections 5.4 and 5.5", "RFC 7296 sections 1.2 and 1.3"]);
     check("prediction", requirement, prediction.to_string(), observed)
 }
 

@@ -11,7 +11,7 @@ use lab::{
     image::{Image, Name},
     world::{Clock, Said, Worker, inside::Place},
 };
-use policy::{Daemon, Group, Proposal};
+use policy::{Daemon, End, Group, Proposal};
 use scenario::Cell;
 use wire::{audit, pcapng};
 
@@ -87,11 +87,10 @@ impl Hand<'_> {
 
     /// What one of its daemons lacks for the policy, as its image found out when it was made.
     fn unsupported(&self, cell: &Cell) -> Option<String> {
-        let policy = &cell.policy;
-        let groups = policy.ike.iter().map(Proposal::ike_group).chain(policy.esp.iter().filter_map(|esp| esp.group));
-        let groups: BTreeSet<_> = groups.collect();
-        daemons(cell).into_iter().find_map(|daemon| {
-            let image = self.image(daemon)?;
+        cell.connections().into_iter().flatten().find_map(|End { daemon, policy, .. }| {
+            let image = self.image(daemon?)?;
+            let groups = policy.ike.iter().map(Proposal::ike_group);
+            let groups: BTreeSet<_> = groups.chain(policy.esp.iter().filter_map(|esp| esp.group)).collect();
             let lacks = |group: &&Group| image.made.facts.get(group.name()).is_some_and(|answer| answer == "no");
             let group = groups.iter().find(lacks)?;
             Some(format!("{} is built without {group}", image.made.version))

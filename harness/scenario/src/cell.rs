@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use ipnet::Ipv4Net;
-use policy::{Daemon, Group, Hash, IkeVersion, Policy, PreSharedKey};
+use policy::{Daemon, Group, Hash, IkeVersion, Initiator, Policy, PreSharedKey};
 use serde::{Deserialize, Serialize};
 
-use crate::Step;
+use crate::{Gateway, Step};
 
 /// One choice of every matrix axis. It can be run alone, by its id, and travels as JSON to a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,10 +23,13 @@ pub struct Cell {
     pub axes: Vec<(String, String)>,
     pub cloud: Cloud,
     pub customers: BTreeMap<String, Customer>,
-    /// The policy of both ends.
+    /// The policy of both ends, but for what a customer's gateway has of its own.
     pub policy: Policy,
     /// The version of IKE that both ends are told to speak, if the file says so.
     pub ike_version: Option<IkeVersion>,
+    /// Whose gateway begins.
+    #[serde(default)]
+    pub initiator: Initiator,
     pub steps: Vec<Step>,
 }
 
@@ -77,6 +80,9 @@ pub struct Customer {
     pub stands_in_for: Option<StandsInFor>,
     pub subnets: Vec<Ipv4Net>,
     pub psk: PreSharedKey,
+    /// What its own device has otherwise.
+    #[serde(default)]
+    pub gateway: Gateway,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -142,6 +148,14 @@ impl Profile {
 
     /// Whether a customer gateway has the parameter `ikeversion`, as since CloudStack 4.15.1.
     pub fn has_ike_version(self) -> bool {
+        match self {
+            Self::Spec2012 => false,
+            Self::V4_22 => true,
+        }
+    }
+
+    /// Whether a connection has the parameter `passive`, as since CloudStack 4.3: its router waits for the peer.
+    pub fn has_passive(self) -> bool {
         match self {
             Self::Spec2012 => false,
             Self::V4_22 => true,

@@ -10,6 +10,7 @@
 mod cell;
 mod diagnostic;
 mod duration;
+mod ends;
 mod load;
 mod matrix;
 mod nearest;
@@ -21,12 +22,13 @@ mod tree;
 
 use std::collections::BTreeMap;
 
-use policy::{IkeVersion, Policy};
+use policy::{IkeVersion, Initiator, Policy};
 
 use crate::{diagnostic::Problems, matrix::Axis};
 
 pub use cell::{Cell, Cloud, ConnectionState, Customer, Profile, StandsInFor, Vpc};
 pub use diagnostic::{Diagnostic, Diagnostics, Snippet};
+pub use ends::Gateway;
 pub use load::load;
 pub use nearest::nearest;
 pub use step::{Expectation, Party, Step, Traffic};
@@ -44,6 +46,7 @@ pub struct Scenario {
     customers: BTreeMap<String, Customer>,
     policy: Policy,
     ike_version: Option<IkeVersion>,
+    initiator: Initiator,
     steps: Vec<Step>,
     axes: Vec<Axis>,
 }

@@ -1,8 +1,13 @@
 //! Expansion of a scenario into cells.
 
-use policy::{Daemon, Encryption, Group, Hash, IkeVersion, Lifetime, Policy, Proposal, Proposals};
+use std::net::Ipv4Addr;
 
-use crate::{Cell, Profile, Scenario, StandsInFor, tree::At};
+use ipnet::Ipv4Net;
+use policy::{
+    Daemon, Encryption, Group, Hash, IkeVersion, Initiator, Lifetime, Policy, PreSharedKey, Proposal, Proposals,
+};
+
+use crate::{Cell, Gateway, Profile, Scenario, StandsInFor, tree::At};
 
 /// One axis of a matrix; axes multiply.
 #[derive(Clone, Debug)]
@@ -39,10 +44,29 @@ pub(crate) enum Setting {
     EspLifetime(Lifetime),
     Dpd(bool),
     IkeVersion(IkeVersion),
+    Initiator(Initiator),
     Profile(Profile),
     Router(String, Daemon),
     Daemon(String, Daemon),
     StandsInFor(String, StandsInFor),
+    Gateway(String, Own),
+}
+
+/// One thing that a customer's gateway has of its own.
+#[derive(Clone, Debug)]
+pub(crate) enum Own {
+    Ike(Proposals),
+    Esp(Proposals),
+    IkePart(Part),
+    EspPart(Part),
+    IkeLifetime(Lifetime),
+    EspLifetime(Lifetime),
+    Dpd(bool),
+    IkeVersion(IkeVersion),
+    Psk(PreSharedKey),
+    Subnets(Vec<Ipv4Net>),
+    PeerNets(Vec<Ipv4Net>),
+    Peer(Ipv4Addr),
 }
 
 /// A part of every proposal of a policy.
@@ -85,9 +109,14 @@ impl Scenario {
             customers: self.customers.clone(),
             policy: self.policy.clone(),
             ike_version: self.ike_version,
+            initiator: self.initiator,
             steps: self.steps.clone(),
         };
-        for placed in chosen.iter().flat_map(|value| &value.settings) {
+        // A part of what a customer's gateway has of its own is a change of what it would have otherwise, which has to be
+        // known first.
+        let (own, told): (Vec<_>, Vec<_>) =
+            chosen.iter().flat_map(|value| &value.settings).partition(|placed| placed.setting.is_own());
+        for placed in told.into_iter().chain(own) {
             placed.setting.apply(&mut cell);
         }
         cell
@@ -95,6 +124,10 @@ impl Scenario {
 }
 
 impl Setting {
+    fn is_own(&self) -> bool {
+        matches!(self, Self::Gateway(..))
+    }
+
     /// The reader made sure that the VPC or customer exists.
     fn apply(&self, cell: &mut Cell) {
         let Policy { ike, esp, ike_lifetime, esp_lifetime, dpd } = &mut cell.policy;
@@ -107,6 +140,7 @@ impl Setting {
             Self::EspLifetime(lifetime) => *esp_lifetime = *lifetime,
             Self::Dpd(enabled) => *dpd = *enabled,
             Self::IkeVersion(version) => cell.ike_version = Some(*version),
+            Self::Initiator(initiator) => cell.initiator = *initiator,
             Self::Profile(profile) => cell.cloud.profile = *profile,
             Self::Router(vpc, daemon) => {
                 cell.cloud.vpcs.entry(vpc.clone()).and_modify(|vpc| vpc.router = *daemon);
@@ -117,6 +151,42 @@ impl Setting {
             Self::StandsInFor(customer, device) => {
                 cell.customers.entry(customer.clone()).and_modify(|customer| customer.stands_in_for = Some(*device));
             }
+            Self::Gateway(customer, own) => {
+                let Cell { customers, policy, .. } = cell;
+                customers.entry(customer.clone()).and_modify(|customer| own.set_beside(&mut customer.gateway, policy));
+            }
+        }
+    }
+}
+
+impl Own {
+    /// A part changes what the gateway has, or else what the cloud is told.
+    fn set_beside(&self, gateway: &mut Gateway, told: &Policy) {
+        match self {
+            Self::IkePart(_) if gateway.ike.is_none() => gateway.ike = Some(told.ike.clone()),
+            Self::EspPart(_) if gateway.esp.is_none() => gateway.esp = Some(told.esp.clone()),
+            _ => {}
+        }
+        self.clone().set(gateway);
+    }
+
+    pub(crate) fn set(self, gateway: &mut Gateway) {
+        let changed = |proposals: &Option<Proposals>, part: Part| {
+            proposals.as_ref().map(|proposals| proposals.map(|proposal| part.applied(proposal)))
+        };
+        match self {
+            Self::Ike(proposals) => gateway.ike = Some(proposals),
+            Self::Esp(proposals) => gateway.esp = Some(proposals),
+            Self::IkePart(part) => gateway.ike = changed(&gateway.ike, part),
+            Self::EspPart(part) => gateway.esp = changed(&gateway.esp, part),
+            Self::IkeLifetime(lifetime) => gateway.ike_lifetime = Some(lifetime),
+            Self::EspLifetime(lifetime) => gateway.esp_lifetime = Some(lifetime),
+            Self::Dpd(enabled) => gateway.dpd = Some(enabled),
+            Self::IkeVersion(version) => gateway.ike_version = Some(version),
+            Self::Psk(key) => gateway.psk = Some(key),
+            Self::Subnets(nets) => gateway.subnets = Some(nets),
+            Self::PeerNets(nets) => gateway.peer_nets = Some(nets),
+            Self::Peer(address) => gateway.peer = Some(address),
         }
     }
 }

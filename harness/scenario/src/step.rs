@@ -73,6 +73,14 @@ pub enum Party {
 }
 
 impl Step {
+    /// The VPC and the customer that it connects.
+    pub(crate) fn connects(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Connect { vpc, customer } => Some((vpc, customer)),
+            _ => None,
+        }
+    }
+
     /// Whether it waits longer than a run in real time should.
     pub fn needs_virtual_time(&self) -> bool {
         matches!(self, Self::Hold(duration) if *duration > LONGEST_REAL_HOLD)

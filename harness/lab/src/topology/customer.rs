@@ -48,6 +48,20 @@ impl Customer {
         self.exempt(&tunnels).await
     }
 
+    /// What its tunnel to a VPC is called.
+    pub fn tunnel_to(vpc: &str) -> String {
+        format!("to-{vpc}")
+    }
+
+    /// Begins to bring a tunnel up that it was configured for.
+    pub(super) async fn initiate(&self, tunnel: &str) -> Result<()> {
+        let tunnels = self.tunnels.lock().await;
+        match tunnels.iter().find(|known| known.name == tunnel) {
+            Some(tunnel) => self.gateway.initiate(tunnel).await,
+            None => Ok(()),
+        }
+    }
+
     /// Whether there is a host in each of these networks.
     pub(super) fn has(&self, subnets: &[Ipv4Net]) -> bool {
         subnets.iter().all(|subnet| self.plan.subnets.contains(subnet))

@@ -8,7 +8,7 @@ use std::{
 
 use cloud::router::{Fabric, Future, Router, RouterError, RouterPlan, Tier, TunnelStatus, Usage};
 use ipnet::Ipv4Net;
-use policy::Daemon;
+use policy::{Daemon, Initiator};
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 use wire::audit::Side;
@@ -143,11 +143,13 @@ impl VirtualRouter {
         self.exempt().await?;
         self.lab.meet(&tunnel).await?;
         gateway.apply(&tunnel).await?;
-        if wanted.passive {
-            return Ok(Ok(()));
+        match self.lab.plan.initiator {
+            Initiator::Cloud if wanted.passive => {}
+            Initiator::Cloud => gateway.initiate(&tunnel).await?,
+            // The router has the tunnel and answers; it is looked for as if it had begun itself.
+            Initiator::Customer => self.lab.call(&self.plan.vpc, &tunnel).await?,
         }
-        gateway.initiate(&tunnel).await?;
-        if !wanted.wait {
+        if wanted.passive || !wanted.wait {
             return Ok(Ok(()));
         }
         let wait = Wait::new("the tunnel", PATIENCE);

@@ -75,12 +75,14 @@ fn close(notebook: Notebook, driven: Result<(), Failure>) -> Observation {
 }
 
 fn customers(cell: &Cell, addresses: &BTreeMap<String, Ipv4Addr>) -> Modelled {
-    Modelled::with(cell.customers.iter().zip(addresses.values()).map(|((_, customer), address)| ModelledCustomer {
-        address: *address,
-        policy: cell.policy.clone(),
-        psk: customer.psk.clone(),
-        subnets: customer.subnets.clone(),
-    }))
+    let each = addresses.iter().flat_map(|(customer, address)| {
+        cell.cloud.vpcs.iter().filter_map(move |(name, vpc)| {
+            let [_, end] = cell.ends(name, customer)?;
+            let (router, initiator) = (Some(vpc.router), cell.initiator);
+            Some(ModelledCustomer { address: *address, vpc: vpc.cidr, router, end, initiator })
+        })
+    });
+    Modelled::with(each)
 }
 
 fn hosts(network: [u8; 3]) -> impl Iterator<Item = Ipv4Addr> {

@@ -4,9 +4,8 @@ use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, sync::Arc};
 
 use lab::{
     gateway::Tunnel,
-    topology::{CustomerPlan, Deployment, Lab, Plan},
+    topology::{Customer, CustomerPlan, Deployment, Lab, Plan},
 };
-use policy::Prediction;
 use scenario::{Cell, Party, Step};
 use wire::{
     audit::{Demanded, Expected, Facts, IkeKeys, SaKeys},
@@ -77,6 +76,7 @@ fn plan(job: &Job) -> Plan {
                 subnets: customer.subnets.clone(),
             })
             .collect(),
+        initiator: job.cell.initiator,
         trees: job.trees.clone(),
         standing: None,
     }
@@ -147,17 +147,17 @@ impl FarSide for Laboratory {
 
     async fn configure(&self, cell: &Cell, customer: &str, vpc: &str, peer: Ipv4Addr) -> Result<(), Failure> {
         let site = self.lab.customer(customer)?;
-        let no_customer = || Failure::Broken(format!("there is no customer `{customer}`"));
-        let planned = cell.customers.get(customer).ok_or_else(no_customer)?;
+        let no_end = || Failure::Broken(format!("there is no VPC `{vpc}`, or no customer `{customer}`"));
+        let [_, end] = cell.ends(vpc, customer).ok_or_else(no_end)?;
         let tunnel = Tunnel {
-            name: format!("to-{vpc}"),
+            name: Customer::tunnel_to(vpc),
             local: site.address(),
-            peer,
-            local_nets: planned.subnets.clone(),
-            peer_nets: cell.cloud.vpcs.get(vpc).map(|vpc| vpc.cidr).into_iter().collect(),
-            policy: cell.policy.clone(),
-            key: planned.psk.clone(),
-            ike: cell.ike(),
+            peer: cell.wrong_peer(customer).unwrap_or(peer),
+            local_nets: end.local_nets,
+            peer_nets: end.peer_nets,
+            policy: end.policy,
+            key: end.key,
+            ike: end.ike,
             encapsulate: false,
         };
         Ok(site.configure(tunnel).await?)
@@ -176,7 +176,9 @@ impl Drive<'_, Laboratory> {
     fn facts(&self) -> Facts {
         let routers = self.api.router_addresses();
         let customers = self.cell.customers.keys().filter_map(|name| self.far.address(name).ok());
-        let gateways: BTreeSet<Ipv4Addr> = routers.chain(customers).collect();
+        // Where a customer's gateway calls by mistake, there is none; but that it calls there is no finding.
+        let mistaken = self.cell.customers.keys().filter_map(|name| self.cell.wrong_peer(name));
+        let gateways: BTreeSet<Ipv4Addr> = routers.chain(customers).chain(mistaken).collect();
         Facts {
             local: self.cell.cloud.vpcs.values().map(|vpc| vpc.cidr).collect(),
             remote: self.cell.customers.values().flat_map(|customer| customer.subnets.clone()).collect(),
@@ -184,7 +186,7 @@ impl Drive<'_, Laboratory> {
             sas: Vec::new(),
             probes: self.far.traffic.sent().to_vec(),
             ike: IkeKeys {
-                pre_shared_keys: self.cell.customers.values().map(|c| hex::encode(c.psk.expose().as_bytes())).collect(),
+                pre_shared_keys: self.cell.keys().map(|key| hex::encode(key.expose().as_bytes())).collect(),
                 ..IkeKeys::default()
             },
             demanded: demanded(self.cell),
@@ -194,10 +196,8 @@ impl Drive<'_, Laboratory> {
 
 /// What the gateways are to agree on, if they are to agree.
 fn demanded(cell: &Cell) -> Option<Demanded> {
-    match predict(cell) {
-        Prediction::Established { ike, esp } => Some(Demanded { version: cell.ike().initiates(), ike, esp }),
-        Prediction::Fails { .. } => None,
-    }
+    let prediction = predict(cell);
+    prediction.agreement().map(|agreed| Demanded { version: agreed.version, ike: agreed.ike, esp: agreed.esp })
 }
 
 /// The logs that the daemons left, by their names within the cell's folder.

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use policy::Prediction;
 use scenario::Step;
 
 use super::{Evidence, by_version, check};
@@ -15,8 +14,8 @@ use crate::{
 };
 
 /// Every SA has the algorithms of the policy, and there is no other.
-pub(super) fn suites(Evidence { cell, prediction, observation, .. }: &Evidence<'_>) -> Option<Check> {
-    let Prediction::Established { esp, .. } = prediction else { return None };
+pub(super) fn suites(Evidence { prediction, observation, .. }: &Evidence<'_>) -> Option<Check> {
+    let esp = prediction.agreement()?.esp;
     let wanted = format!("{}-{}", esp.encryption, esp.hash);
     let other = observation.sas.iter().find(|sa| sa.suite != wanted);
     let observed = match (observation.strange_sas.first(), other) {
@@ -24,7 +23,7 @@ pub(super) fn suites(Evidence { cell, prediction, observation, .. }: &Evidence<'
         (None, Some(sa)) => Err(format!("SPI {:#010x} on {} has {}", sa.spi, sa.machine, sa.suite)),
         (None, None) => Ok(format!("all {} SAs of both kernels have it", observation.sas.len())),
     };
-    let requirement = by_version(cell, ["RFC 2407 section 4.5", "RFC 7296 section 3.3"]);
+    let requirement = by_version(prediction, ["RFC 2407 section 4.5", "RFC 7296 section 3.3"]);
     check("sa-matches-policy", requirement, wanted, observed)
 }
 
@@ -44,8 +43,8 @@ pub(super) fn watched(Evidence { observation, .. }: &Evidence<'_>) -> Option<Che
 }
 
 /// While time passes, SAs are replaced before their lifetime is over.
-pub(super) fn rekeyed(Evidence { cell, observation, .. }: &Evidence<'_>) -> Option<Check> {
-    let lifetime = u64::from(cell.policy.esp_lifetime.0);
+pub(super) fn rekeyed(Evidence { cell, prediction, observation, .. }: &Evidence<'_>) -> Option<Check> {
+    let lifetime = u64::from(prediction.agreement()?.esp_lifetime().0);
     let mut wanted = 0;
     let mut fewest = u64::MAX;
     for ((vpc, customer), life) in lives(&cell.steps) {
@@ -70,7 +69,7 @@ pub(super) fn rekeyed(Evidence { cell, observation, .. }: &Evidence<'_>) -> Opti
     let limit = lifetime + KERNEL_SECOND;
     let observed = if fewest >= wanted && oldest <= limit { Ok(text) } else { Err(text) };
     let expected = format!("at least {wanted} rekeys, none older than {limit} s");
-    let requirement = by_version(cell, ["RFC 2407 section 4.5.4", "RFC 7296 section 2.8"]);
+    let requirement = by_version(prediction, ["RFC 2407 section 4.5.4", "RFC 7296 section 2.8"]);
     check("rekeyed", requirement, expected, observed)
 }
 

@@ -1,6 +1,6 @@
 //! What the capture has to say, as the audit accounts for it.
 
-use policy::{Lifetime, Prediction, Proposal, Version};
+use policy::{Lifetime, Proposal, Version};
 use wire::audit::{ChosenTransform, Code, Expected, Negotiation};
 
 use super::{Evidence, by_version, check, shown_by};
@@ -8,18 +8,18 @@ use crate::record::Check;
 
 /// Every negotiation of an IKE SA has the version that is spoken, and its answer is the policy. In version 1 that is
 /// Main Mode with a pre-shared key; version 2 tells authentication only encrypted, and negotiates no lifetime.
-pub(super) fn phase_1(Evidence { prediction, account, cell, .. }: &Evidence<'_>) -> Option<Check> {
-    let Prediction::Established { ike, .. } = prediction else { return None };
-    let lifetime = cell.policy.ike_lifetime;
-    let requirement = by_version(cell, ["RFC 2409 sections 5 and 5.4", "RFC 7296 sections 1.2 and 3.3"]);
-    let main_mode = format!("main mode, pre-shared key, {ike}, {} s", lifetime.0);
-    let wanted = by_version(cell, [main_mode, format!("IKE_SA_INIT, {ike}")]);
-    let wrong = account.negotiations.iter().find_map(|negotiation| match cell.ike().initiates() {
+pub(super) fn phase_1(Evidence { prediction, account, .. }: &Evidence<'_>) -> Option<Check> {
+    let agreement = prediction.agreement()?;
+    let (ike, lifetimes) = (agreement.ike, agreement.ike_lifetimes);
+    let requirement = by_version(prediction, ["RFC 2409 sections 5 and 5.4", "RFC 7296 sections 1.2 and 3.3"]);
+    let main_mode = format!("main mode, pre-shared key, {ike}, {}", seconds(lifetimes));
+    let wanted = by_version(prediction, [main_mode, format!("IKE_SA_INIT, {ike}")]);
+    let wrong = account.negotiations.iter().find_map(|negotiation| match agreement.version {
         version if negotiation.version != version => {
             Some(format!("{} of {} from {}", negotiation.exchange, negotiation.version, negotiation.initiator))
         }
-        Version::V1 => in_main_mode(negotiation, *ike, lifetime),
-        Version::V2 => in_ike_sa_init(negotiation, *ike),
+        Version::V1 => in_main_mode(negotiation, ike, lifetimes),
+        Version::V2 => in_ike_sa_init(negotiation, ike),
     });
     let observed = match (wrong, account.negotiations.as_slice()) {
         (Some(wrong), _) => Err(wrong),
@@ -34,14 +34,23 @@ pub(super) fn phase_1(Evidence { prediction, account, cell, .. }: &Evidence<'_>)
 }
 
 /// What is wrong with a negotiation of version 1.
-fn in_main_mode(negotiation: &Negotiation, ike: Proposal, lifetime: Lifetime) -> Option<String> {
+fn in_main_mode(negotiation: &Negotiation, ike: Proposal, lifetimes: [Lifetime; 2]) -> Option<String> {
     if negotiation.exchange != "main mode" {
         return Some(format!("{} from {}", negotiation.exchange, negotiation.initiator));
     }
     let agrees = |chosen: &ChosenTransform| {
-        chosen.pre_shared_key && chosen.lifetime_seconds == Some(u64::from(lifetime.0)) && has(chosen, ike)
+        chosen.pre_shared_key && is_one_of(chosen.lifetime_seconds, lifetimes) && has(chosen, ike)
     };
     difference(negotiation, agrees)
+}
+
+/// Where the ends have different lifetimes, either may be named: each keeps its own, whatever was said.
+pub(super) fn is_one_of(told: Option<u64>, lifetimes: [Lifetime; 2]) -> bool {
+    lifetimes.iter().any(|lifetime| told == Some(lifetime.0.into()))
+}
+
+pub(super) fn seconds([router, customer]: [Lifetime; 2]) -> String {
+    if router == customer { format!("{} s", router.0) } else { format!("{} s or {} s", router.0, customer.0) }
 }
 
 /// What is wrong with a negotiation of version 2.
@@ -63,9 +72,10 @@ fn difference(negotiation: &Negotiation, agrees: impl Fn(&ChosenTransform) -> bo
 }
 
 /// With DPD, both ends say that they know it (RFC 3706 section 5.2). Version 2 has it without saying so.
-pub(super) fn dead_peer_detection(Evidence { cell, account, .. }: &Evidence<'_>) -> Option<Check> {
+pub(super) fn dead_peer_detection(Evidence { prediction, account, .. }: &Evidence<'_>) -> Option<Check> {
     const NAME: &str = "DPD (RFC 3706)";
-    if !cell.policy.dpd || account.negotiations.is_empty() || cell.ike().initiates() == Version::V2 {
+    let agreement = prediction.agreement()?;
+    if agreement.dpd != [true; 2] || account.negotiations.is_empty() || agreement.version == Version::V2 {
         return None;
     }
     let silent = account.negotiations.iter().find(|n| !n.vendor_ids.iter().any(|name| name == NAME));

@@ -1,22 +1,26 @@
 //! Phase 2 as the capture shows it: what each Quick Mode agreed on, and that the kernels use the keys of it. Where it
 //! could not be decrypted, the check says so, and holds what the lengths of its messages leave possible.
 
-use policy::{Group, Lifetime, Prediction, Proposal, Version};
+use policy::{Group, Lifetime, Proposal, Version};
 use wire::audit::{Negotiation, Pfs, QuickMode, Secrecy};
 
-use super::{Evidence, check, shown_by};
+use super::{
+    Evidence, check,
+    packets::{is_one_of, seconds},
+    shown_by,
+};
 use crate::record::Check;
 
 /// Every Quick Mode has the transform, the lifetime and the key exchange of the policy.
-pub(super) fn phase_2(Evidence { prediction, account, cell, .. }: &Evidence<'_>) -> Option<Check> {
-    let Prediction::Established { esp, .. } = prediction else { return None };
-    if cell.ike().initiates() == Version::V2 {
+pub(super) fn phase_2(Evidence { prediction, account, .. }: &Evidence<'_>) -> Option<Check> {
+    let agreement = prediction.agreement()?;
+    if agreement.version == Version::V2 {
         return None;
     }
-    let lifetime = cell.policy.esp_lifetime;
-    let wanted = format!("{}-{}, {}, {} s", esp.encryption, esp.hash, in_words(esp.group), lifetime.0);
+    let (esp, lifetimes) = (agreement.esp, agreement.esp_lifetimes);
+    let wanted = format!("{}-{}, {}, {}", esp.encryption, esp.hash, in_words(esp.group), seconds(lifetimes));
     let modes: Vec<&QuickMode> = account.negotiations.iter().flat_map(|negotiation| &negotiation.quick_modes).collect();
-    let wrong = modes.iter().find_map(|mode| Some((mode, difference(mode, *esp, lifetime)?)));
+    let wrong = modes.iter().find_map(|mode| Some((mode, difference(mode, esp, lifetimes)?)));
     let frames = match &wrong {
         Some((mode, _)) => mode.frames.clone(),
         None => modes.iter().filter_map(|mode| mode.frames.first().copied()).collect(),
@@ -51,7 +55,7 @@ pub(super) fn keys(Evidence { account, .. }: &Evidence<'_>) -> Option<Check> {
 }
 
 /// What is not as the policy has it, in one Quick Mode.
-fn difference(mode: &QuickMode, esp: Proposal, lifetime: Lifetime) -> Option<String> {
+fn difference(mode: &QuickMode, esp: Proposal, lifetimes: [Lifetime; 2]) -> Option<String> {
     let name = format!("Quick Mode {:#010x}", mode.message_id);
     match mode.pfs {
         Pfs::Seen { group: None } => return Some(format!("{name}: PFS with a group that is not known")),
@@ -65,7 +69,7 @@ fn difference(mode: &QuickMode, esp: Proposal, lifetime: Lifetime) -> Option<Str
     let agrees = chosen.encryption == Some(esp.encryption)
         && chosen.integrity == Some(esp.hash)
         && chosen.group == esp.group
-        && chosen.lifetime_seconds == Some(lifetime.0.into());
+        && is_one_of(chosen.lifetime_seconds, lifetimes);
     (!agrees).then(|| format!("{name}: {}", chosen.text))
 }
 

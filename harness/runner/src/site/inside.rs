@@ -11,6 +11,7 @@ use lab::{
     topology::{Deployment, Lab, Plan},
     world::inside::Channel,
 };
+use policy::Initiator;
 use tokio::sync::mpsc;
 
 use super::{
@@ -22,7 +23,14 @@ use crate::Result;
 /// Serves until the outer half is gone.
 pub(crate) async fn serve(job: SiteJob, channel: Channel) -> Result<()> {
     let SiteJob { folder, trees, standing } = job;
-    let plan = Plan { folder, routers: BTreeMap::new(), customers: Vec::new(), trees, standing: Some(standing) };
+    let plan = Plan {
+        folder,
+        routers: BTreeMap::new(),
+        customers: Vec::new(),
+        initiator: Initiator::Cloud,
+        trees,
+        standing: Some(standing),
+    };
     let lab = Lab::build(plan).await?;
     channel.send(&News::Ready(Addresses { public: lab.public_addresses(), customers: lab.customer_addresses() }))?;
     let routers = Arc::new(Routers { deployment: Deployment(lab), deployed: Mutex::default() });

@@ -6,6 +6,7 @@ use ::policy::{Daemon, PreSharedKey};
 
 use super::{
     fields::{Entry, Fields, list},
+    gateway,
     names::named,
     networks::{Networks, Owner},
     scalar,
@@ -68,7 +69,7 @@ fn vpc(entry: &Entry<'_>, networks: &mut Networks, problems: &mut Problems<'_>) 
 }
 
 fn customer(entry: &Entry<'_>, networks: &mut Networks, problems: &mut Problems<'_>) -> Option<Customer> {
-    let known = ["daemon", "stands-in-for", "subnets", "psk"];
+    let known = ["daemon", "stands-in-for", "subnets", "psk", "gateway"];
     let fields = Fields::read(entry.node, entry.at, "a customer", &known, problems)?;
     let daemon = fields.get("daemon").map_or(Some(Daemon::Strongswan), |node| daemon(node, problems));
     let stands_in_for = fields.get("stands-in-for").map(|node| device(node, problems));
@@ -86,7 +87,9 @@ fn customer(entry: &Entry<'_>, networks: &mut Networks, problems: &mut Problems<
     let psk = fields
         .require("psk", "`psk: \"123123\"`, the pre-shared key that both ends know", problems)
         .and_then(|node| psk(node, fields.at("psk"), problems));
-    Some(Customer { daemon: daemon?, stands_in_for: stands_in_for.flatten(), subnets, psk: psk? })
+    let gateway = fields.get("gateway").map(|node| gateway::read(node, fields.at("gateway"), problems));
+    let (stands_in_for, gateway) = (stands_in_for.flatten(), gateway.unwrap_or_default());
+    Some(Customer { daemon: daemon?, stands_in_for, subnets, psk: psk?, gateway })
 }
 
 pub(super) fn profile(node: &Node, problems: &mut Problems<'_>) -> Option<Profile> {
@@ -103,7 +106,7 @@ pub(super) fn device(node: &Node, problems: &mut Problems<'_>) -> Option<StandsI
 
 /// A pre-shared key that every daemon's file of secrets can hold between double quotes. It is reported
 /// where its name is if it is written below it, since that line would show it.
-fn psk(node: &Node, name: At, problems: &mut Problems<'_>) -> Option<PreSharedKey> {
+pub(super) fn psk(node: &Node, name: At, problems: &mut Problems<'_>) -> Option<PreSharedKey> {
     let at = if node.at.line == name.line { node.at } else { name };
     let help = "write printable characters in quotes, such as `\"123123\"`";
     let Value::Text(key) = &node.value else {

@@ -82,15 +82,20 @@ fn values(entry: &Entry<'_>, names: &Names, problems: &mut Problems<'_>) -> Opti
         unknown(entry, names, problems);
         return None;
     };
+    if target.is_secret() {
+        let help = format!("give each key a name of your own: `keys: {{ other: {{ {path}: ... }}, same: {{ ... }} }}`");
+        problems.report(entry.at, format!("`{path}` is a secret, and would be part of a cell's id"), help);
+        return None;
+    }
     let mut values: Vec<AxisValue> = Vec::new();
     for item in list(entry.node, "values", LIST_EXAMPLE, problems)? {
-        let Some((setting, name)) = target.setting(item, problems) else { continue };
+        let Some((setting, name)) = target.setting(item, entry.at, problems) else { continue };
         if values.iter().any(|value| value.name == name) {
             problems.report(item.at, format!("value `{name}` stands twice on this axis"), "keep one of the two");
             continue;
         }
         let settings = vec![Placed { setting, at: item.at }];
-        values.push(AxisValue { label: name.replace(',', "_"), name, settings });
+        values.push(AxisValue { label: name.replace(',', "_").replace('/', "-"), name, settings });
     }
     let axis = Axis { name: path.to_owned(), values };
     (!axis.values.is_empty()).then(|| Draft { axis, paths: vec![path.to_owned()], is_list: true })
@@ -116,7 +121,9 @@ fn bundle(entry: &Entry<'_>, names: &Names, problems: &mut Problems<'_>) -> Opti
             match Target::parse(path, names) {
                 Some(target) => {
                     let at = setting.node.at;
-                    read.extend(target.setting(setting.node, problems).map(|(setting, _)| Placed { setting, at }));
+                    read.extend(
+                        target.setting(setting.node, setting.at, problems).map(|(setting, _)| Placed { setting, at }),
+                    );
                 }
                 None => unknown(setting, names, problems),
             }

@@ -5,6 +5,7 @@
 
 mod cloud;
 mod fields;
+mod gateway;
 mod matrix;
 mod names;
 mod networks;
@@ -22,7 +23,8 @@ use crate::{
 };
 
 /// The keys of a file, in the order in which they are best written.
-const KEYS: [&str; 8] = ["scenario", "about", "clauses", "cloud", "customers", "policy", "matrix", "steps"];
+const KEYS: [&str; 9] =
+    ["scenario", "about", "clauses", "cloud", "customers", "policy", "initiator", "matrix", "steps"];
 
 pub(crate) fn scenario(stem: String, root: &Node, problems: &mut Problems<'_>) -> Option<Scenario> {
     if matches!(root.value, Value::Null) {
@@ -51,6 +53,8 @@ pub(crate) fn scenario(stem: String, root: &Node, problems: &mut Problems<'_>) -
         .require("policy", "`policy: { ike: aes128-sha1;modp1536, esp: aes128-sha1 }`", problems)
         .and_then(|node| policy::read(node, fields.at("policy"), problems));
 
+    let initiator = fields.get("initiator").map(|node| scalar::initiator(node, problems));
+
     let names = Names::of(fields.get("cloud"), fields.get("customers"), problems);
     let axes = match fields.get("matrix") {
         Some(node) => matrix::read(node, stem.len(), &names, problems),
@@ -70,6 +74,7 @@ pub(crate) fn scenario(stem: String, root: &Node, problems: &mut Problems<'_>) -
         customers: customers?,
         ike_version: written.ike_version.map(|(version, _)| version),
         policy: written.policy.clone(),
+        initiator: initiator.flatten().unwrap_or_default(),
         steps: steps?,
         axes,
     };

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, time::Duration};
 
-use ::policy::{PolicyError, Proposals};
+use ::policy::{Initiator, PolicyError, Proposals};
 use ipnet::Ipv4Net;
 
 use crate::{
@@ -32,6 +32,10 @@ pub(super) fn word<T: Copy + Display>(node: &Node, what: &str, all: &[T], proble
         problems.report(node.at, format!("unknown {what} `{word}`"), one_of(word, &known));
     }
     found.map(|(value, _)| *value)
+}
+
+pub(super) fn initiator(node: &Node, problems: &mut Problems<'_>) -> Option<Initiator> {
+    word(node, "initiator", &Initiator::ALL, problems)
 }
 
 /// A policy string: proposals with commas between them.

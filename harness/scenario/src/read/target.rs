@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use ::policy::{Encryption, Group, Hash};
 
-use super::{cloud, names::Names, policy, scalar};
+use super::{cloud, gateway, names::Names, policy, scalar};
 use crate::{
     diagnostic::Problems,
     duration,
     matrix::{Part, Setting},
     nearest::one_of,
-    tree::Node,
+    tree::{At, Node},
 };
 
 /// Where a path leads.
@@ -23,10 +23,12 @@ pub(super) enum Target<'p> {
     EspLifetime,
     Dpd,
     IkeVersion,
+    Initiator,
     Profile,
     Router(&'p str),
     Daemon(&'p str),
     StandsInFor(&'p str),
+    Gateway(&'p str, gateway::Path),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,10 +46,13 @@ pub(super) fn normalised(path: &str) -> &str {
 /// Every path that may be varied in this file.
 pub(super) fn paths(names: &Names) -> Vec<String> {
     let policy = ["ike", "ike.encryption", "ike.hash", "ike.group", "esp", "esp.encryption", "esp.hash", "esp.group"];
-    let policy = policy.into_iter().chain(["ike-lifetime", "esp-lifetime", "dpd", "ike-version", "cloud.profile"]);
+    let policy =
+        policy.into_iter().chain(["ike-lifetime", "esp-lifetime", "dpd", "ike-version", "initiator", "cloud.profile"]);
     let vpcs = names.vpcs().into_iter().map(|vpc| format!("cloud.vpcs.{vpc}.router"));
+    let own = gateway::KEYS.into_iter().chain(gateway::PARTS).map(|key| format!("gateway.{key}"));
+    let keys: Vec<_> = ["daemon", "stands-in-for"].into_iter().map(str::to_owned).chain(own).collect();
     let customers = names.customers().into_iter();
-    let customers = customers.flat_map(|c| ["daemon", "stands-in-for"].map(|key| format!("customers.{c}.{key}")));
+    let customers = customers.flat_map(|c| keys.iter().map(move |key| format!("customers.{c}.{key}")));
     policy.map(str::to_owned).chain(vpcs).chain(customers).collect()
 }
 
@@ -63,8 +68,12 @@ impl<'p> Target<'p> {
             ["esp-lifetime"] => Self::EspLifetime,
             ["dpd"] => Self::Dpd,
             ["ike-version"] => Self::IkeVersion,
+            ["initiator"] => Self::Initiator,
             ["cloud", "profile"] => Self::Profile,
             ["cloud", "vpcs", vpc, "router"] if names.vpcs.contains_key(*vpc) => Self::Router(vpc),
+            ["customers", customer, "gateway", own @ ..] if names.customers.contains_key(*customer) => {
+                Self::Gateway(customer, gateway::Path::parse(own)?)
+            }
             ["customers", customer, key] if names.customers.contains_key(*customer) => match *key {
                 "daemon" => Self::Daemon(customer),
                 "stands-in-for" => Self::StandsInFor(customer),
@@ -74,8 +83,13 @@ impl<'p> Target<'p> {
         })
     }
 
-    /// The setting, and the name of its value.
-    pub(super) fn setting(&self, node: &Node, problems: &mut Problems<'_>) -> Option<(Setting, String)> {
+    /// Whether its values must not be shown, and so cannot name themselves.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self, Self::Gateway(_, path) if path.is_secret())
+    }
+
+    /// The setting, and the name of its value. `key` is where the path stands.
+    pub(super) fn setting(&self, node: &Node, key: At, problems: &mut Problems<'_>) -> Option<(Setting, String)> {
         Some(match self {
             Self::Ike => named(policy::proposals(node, problems)?, Setting::Ike),
             Self::Esp => named(policy::proposals(node, problems)?, Setting::Esp),
@@ -98,6 +112,7 @@ impl<'p> Target<'p> {
             }
             Self::Dpd => named(scalar::boolean(node, "dpd", problems)?, Setting::Dpd),
             Self::IkeVersion => named(policy::version(node, problems)?, Setting::IkeVersion),
+            Self::Initiator => named(scalar::initiator(node, problems)?, Setting::Initiator),
             Self::Profile => named(cloud::profile(node, problems)?, Setting::Profile),
             Self::Router(vpc) => named(cloud::daemon(node, problems)?, |d| Setting::Router((*vpc).to_owned(), d)),
             Self::Daemon(customer) => {
@@ -106,12 +121,16 @@ impl<'p> Target<'p> {
             Self::StandsInFor(customer) => {
                 named(cloud::device(node, problems)?, |device| Setting::StandsInFor((*customer).to_owned(), device))
             }
+            Self::Gateway(customer, path) => {
+                let (own, name) = path.own(node, key, problems)?;
+                (Setting::Gateway((*customer).to_owned(), own), name)
+            }
         })
     }
 }
 
 impl PartName {
-    fn parse(word: &str) -> Option<Self> {
+    pub(super) fn parse(word: &str) -> Option<Self> {
         match word {
             "encryption" => Some(Self::Encryption),
             "hash" => Some(Self::Hash),
@@ -121,7 +140,7 @@ impl PartName {
     }
 
     /// `no_group` is the word for no group at all, where that is possible.
-    fn read(self, no_group: &[&str], node: &Node, problems: &mut Problems<'_>) -> Option<(Part, String)> {
+    pub(super) fn read(self, no_group: &[&str], node: &Node, problems: &mut Problems<'_>) -> Option<(Part, String)> {
         Some(match self {
             Self::Encryption => named(scalar::word(node, "encryption", &Encryption::ALL, problems)?, Part::Encryption),
             Self::Hash => named(scalar::word(node, "hash", &Hash::ALL, problems)?, Part::Hash),

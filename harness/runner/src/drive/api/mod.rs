@@ -6,6 +6,7 @@ mod session;
 use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use cloud::{Client, ClientError};
+use policy::Initiator;
 use scenario::{Cell, ConnectionState};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -147,7 +148,12 @@ impl<'a> Api<'a> {
         far.configure(self.cell, customer, vpc, peer).await?;
         let address = far.address(customer)?.to_string();
         let customer_gateway = self.customer_gateway(customer, &address).await?;
-        let parameters = [("s2svpngatewayid", vpn_gateway.as_str()), ("s2scustomergatewayid", &customer_gateway)];
+        let mut parameters =
+            vec![("s2svpngatewayid", vpn_gateway.as_str()), ("s2scustomergatewayid", &customer_gateway)];
+        // In 2012 nothing tells a router to wait.
+        if self.cell.initiator == Initiator::Customer && self.cell.cloud.profile.has_passive() {
+            parameters.push(("passive", "true"));
+        }
         let job = self.try_to_make(Kind::Connection, "createVpnConnection", &parameters).await?;
         // A job that failed leaves a connection in state Error, which the scenario may well expect.
         let (outcome, failed) = match job {

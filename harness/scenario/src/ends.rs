@@ -1,0 +1,100 @@
+//! The two ends of each connection of a cell, as their own devices have them.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use policy::{End, IkeVersion, Lifetime, Policy, PreSharedKey, Proposals};
+use serde::{Deserialize, Serialize};
+
+use crate::{Cell, Step};
+
+/// What a customer's own device has otherwise than the cloud is told. What is absent is as the cloud is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    pub ike: Option<Proposals>,
+    pub esp: Option<Proposals>,
+    pub ike_lifetime: Option<Lifetime>,
+    pub esp_lifetime: Option<Lifetime>,
+    pub dpd: Option<bool>,
+    pub ike_version: Option<IkeVersion>,
+    pub psk: Option<PreSharedKey>,
+    pub subnets: Option<Vec<Ipv4Net>>,
+    /// What it believes the VPC's network to be.
+    pub peer_nets: Option<Vec<Ipv4Net>>,
+    /// A wrong address for the router.
+    pub peer: Option<Ipv4Addr>,
+}
+
+impl Gateway {
+    fn policy(&self, told: &Policy) -> Policy {
+        Policy {
+            ike: self.ike.clone().unwrap_or_else(|| told.ike.clone()),
+            esp: self.esp.clone().unwrap_or_else(|| told.esp.clone()),
+            ike_lifetime: self.ike_lifetime.unwrap_or(told.ike_lifetime),
+            esp_lifetime: self.esp_lifetime.unwrap_or(told.esp_lifetime),
+            dpd: self.dpd.unwrap_or(told.dpd),
+        }
+    }
+}
+
+impl Cell {
+    /// The address that a customer's gateway wrongly has for the router, if it has one.
+    pub fn wrong_peer(&self, customer: &str) -> Option<Ipv4Addr> {
+        self.customers.get(customer)?.gateway.peer
+    }
+
+    /// Every pre-shared key that an end has.
+    pub fn keys(&self) -> impl Iterator<Item = &PreSharedKey> {
+        self.customers.values().flat_map(|customer| [&customer.psk].into_iter().chain(&customer.gateway.psk))
+    }
+
+    /// The router and the customer's gateway of every connection that the steps make; without any, two ends that are told
+    /// the same. Never empty.
+    pub fn connections(&self) -> Vec<[End; 2]> {
+        let mut made: Vec<_> = self.steps.iter().filter_map(Step::connects).collect();
+        made.sort_unstable();
+        made.dedup();
+        let mut ends: Vec<_> = made.iter().filter_map(|(vpc, customer)| self.ends(vpc, customer)).collect();
+        if ends.is_empty() {
+            ends.push([self.told(), self.told()]);
+        }
+        ends
+    }
+
+    /// The router of a VPC, as the cloud configures it for a customer, and the customer's gateway, as its owner does;
+    /// nothing if there is no such VPC or customer.
+    pub fn ends(&self, vpc: &str, customer: &str) -> Option<[End; 2]> {
+        let (vpc, customer) = (self.cloud.vpcs.get(vpc)?, self.customers.get(customer)?);
+        let router = End {
+            daemon: Some(vpc.router),
+            key: customer.psk.clone(),
+            local_nets: vec![vpc.cidr],
+            peer_nets: customer.subnets.clone(),
+            ..self.told()
+        };
+        let own = &customer.gateway;
+        let gateway = End {
+            daemon: Some(customer.daemon),
+            policy: own.policy(&self.policy),
+            ike: own.ike_version.unwrap_or(router.ike),
+            key: own.psk.clone().unwrap_or_else(|| customer.psk.clone()),
+            knows_peer: own.peer.is_none(),
+            local_nets: own.subnets.clone().unwrap_or_else(|| customer.subnets.clone()),
+            peer_nets: own.peer_nets.clone().unwrap_or_else(|| vec![vpc.cidr]),
+        };
+        Some([router, gateway])
+    }
+
+    /// What every end is told, whichever it is.
+    fn told(&self) -> End {
+        End {
+            daemon: None,
+            policy: self.policy.clone(),
+            ike: self.ike(),
+            key: PreSharedKey::new(""),
+            knows_peer: true,
+            local_nets: Vec::new(),
+            peer_nets: Vec::new(),
+        }
+    }
+}
