@@ -6,6 +6,7 @@
 mod algorithm;
 mod daemon;
 mod end;
+mod grade;
 mod predict;
 mod proposal;
 mod secret;
@@ -14,6 +15,7 @@ mod version;
 pub use algorithm::{Encryption, Group, Hash};
 pub use daemon::Daemon;
 pub use end::{End, Initiator};
+pub use grade::{Grade, Level, Remark, grade};
 pub use predict::{Agreement, Difference, Failure, Notice, Notification, Prediction, Stage, predict};
 pub use proposal::{Lifetime, Policy, PolicyError, Proposal, Proposals};
 pub use secret::PreSharedKey;

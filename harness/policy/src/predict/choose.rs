@@ -11,7 +11,13 @@ pub(super) struct Side<'a> {
 impl Side<'_> {
     /// The first proposal offered that is accepted.
     pub fn choose(&self) -> Option<Proposal> {
-        self.offered.iter().find(|p| self.accepted.contains(p)).copied()
+        self.choose_by(|offered, accepted| offered == accepted)
+    }
+
+    /// The same, for a responder with ways of its own.
+    pub fn choose_by(&self, takes: impl Fn(Proposal, Proposal) -> bool) -> Option<Proposal> {
+        let accepts = |offered: &&Proposal| self.accepted.iter().any(|accepted| takes(**offered, *accepted));
+        self.offered.iter().find(accepts).copied()
     }
 
     /// Why there is none: the part of a proposal that is to blame, or nothing, and a sentence.

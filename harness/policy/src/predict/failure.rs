@@ -12,7 +12,8 @@ use crate::{Initiator, Version};
 pub struct Failure {
     /// The exchange in which it shows.
     pub stage: Stage,
-    /// The last message of that exchange which is sent, from 1.
+    /// The last message of that exchange, from 1. What version 2 says of a failure is in the answer, and so in message 2;
+    /// in version 1 it is an exchange of its own.
     pub message: u32,
     /// The tunnel comes up, and this happens when it is to be rekeyed.
     pub at_rekey: bool,
@@ -32,11 +33,11 @@ pub enum Stage {
     CreateChildSa,
 }
 
-/// A notification, and the gateway that sends it.
+/// A notification, and the gateway that sends it; nobody where either may begin, and the other one sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Notice {
-    pub by: Initiator,
+    pub by: Option<Initiator>,
     pub kind: Notification,
 }
 
@@ -117,7 +118,10 @@ impl fmt::Display for Failure {
         let when = if *at_rekey { " at the first rekey" } else { "" };
         write!(f, "fails in {stage} after message {message}{when}, ")?;
         match notice {
-            Some(Notice { by, kind }) => write!(f, "{} says {}", by.gateway(), kind.name(stage.version()))?,
+            Some(Notice { by, kind }) => {
+                let by = by.map_or("whoever is asked", Initiator::gateway);
+                write!(f, "{by} says {}", kind.name(stage.version()))?;
+            }
             None => f.write_str("without a word")?,
         }
         write!(f, ": {difference}")

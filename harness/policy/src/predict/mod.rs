@@ -152,24 +152,25 @@ impl Case<'_> {
             Version::V1 => Stage::MainMode,
             Version::V2 => Stage::IkeSaInit,
         };
-        let fails = |message, kind: Option<Notification>, difference| Failure {
+        // An answer of version 2 says what is wrong in the same exchange.
+        let fails = |kind: Option<Notification>, difference| Failure {
             stage,
-            message,
+            message: if stage == Stage::IkeSaInit && kind.is_some() { 2 } else { 1 },
             at_rekey: false,
-            notice: kind.map(|kind| Notice { by: self.initiator.other(), kind }),
+            notice: kind.map(|kind| self.said(kind)),
             difference,
         };
         if !first.knows_peer {
-            return Err(fails(1, None, self.difference("peer", "it calls another address", |end| address(end))));
+            return Err(fails(None, self.difference("peer", "it calls another address", |end| address(end))));
         }
         if !second.knows_peer {
             let difference = self.difference("peer", "it knows no gateway of this address", |end| address(end));
-            return Err(fails(1, ways::to_a_stranger(second.daemon, self.version()), difference));
+            return Err(fails(ways::to_a_stranger(second.daemon, self.version()), difference));
         }
         if !second.ike.answers(self.version()) {
             let problem = format!("{} is not spoken", self.version());
             let difference = self.difference("ike-version", &problem, |end| end.ike.name().to_owned());
-            return Err(fails(1, ways::to_another_version(second.daemon, self.version()), difference));
+            return Err(fails(ways::to_another_version(second.daemon, self.version()), difference));
         }
         let of = |end: &End| -> Vec<_> {
             end.policy.ike.iter().map(|p| Proposal { group: Some(p.ike_group()), ..p }).collect()
@@ -178,19 +179,17 @@ impl Case<'_> {
         let side = Side { offered: &offered, accepted: &accepted };
         let ike = side.choose().ok_or_else(|| {
             let difference = self.about("ike", &side);
-            fails(1, ways::to_no_proposal(second.daemon, &side, self.version()), difference)
+            fails(Some(Notification::NoProposalChosen), difference)
         })?;
         if first.key.expose() == second.key.expose() {
             return Ok(ike);
         }
         let difference = self.difference("psk", "the pre-shared keys differ", |_| "one of its own".to_owned());
+        let failure = fails(ways::to_another_key(second.daemon, self.version()), difference);
         Err(match self.version() {
             // The first message that is encrypted, with keys that follow from the pre-shared one.
-            Version::V1 => fails(5, ways::to_another_key(second.daemon, Version::V1), difference),
-            Version::V2 => {
-                let failure = fails(2, ways::to_another_key(second.daemon, Version::V2), difference);
-                Failure { stage: Stage::IkeAuth, ..failure }
-            }
+            Version::V1 => Failure { message: 5, ..failure },
+            Version::V2 => Failure { stage: Stage::IkeAuth, message: 2, ..failure },
         })
     }
 
@@ -209,7 +208,9 @@ impl Case<'_> {
         let offered: Vec<_> = self.first().policy.esp.iter().filter(|p| p.group == pfs).collect();
         let accepted: Vec<_> = self.second().policy.esp.iter().collect();
         let side = Side { offered: &offered, accepted: &accepted };
-        side.choose().ok_or_else(|| self.refused(Stage::QuickMode, 1, false, &side))
+        let daemon = self.second().daemon;
+        let chosen = side.choose_by(|offered, accepted| ways::grants(daemon, offered, accepted));
+        chosen.ok_or_else(|| self.refused(Stage::QuickMode, 1, &side))
     }
 
     /// The first child SA is made without a key exchange of its own, so that a group of perfect forward secrecy is not
@@ -220,18 +221,28 @@ impl Case<'_> {
         };
         let (offered, accepted) = (of(self.first(), true), of(self.second(), true));
         let bare = Side { offered: &offered, accepted: &accepted };
-        let chosen = bare.choose().ok_or_else(|| self.refused(Stage::IkeAuth, 2, false, &bare))?;
+        let chosen = bare.choose().ok_or_else(|| self.refused(Stage::IkeAuth, 2, &bare))?;
         let (offered, accepted) = (of(self.first(), false), of(self.second(), false));
         let whole = Side { offered: &offered, accepted: &accepted };
         Ok(match whole.choose() {
             Some(chosen) => (chosen, None),
-            None => (chosen, Some(self.refused(Stage::CreateChildSa, 2, true, &whole))),
+            None => {
+                let failure = self.refused(Stage::CreateChildSa, 2, &whole);
+                // Either end may be the first to rekey.
+                let notice = failure.notice.map(|notice| Notice { by: None, ..notice });
+                (chosen, Some(Failure { at_rekey: true, notice, ..failure }))
+            }
         })
     }
 
-    fn refused(&self, stage: Stage, message: u32, at_rekey: bool, side: &Side<'_>) -> Failure {
-        let notice = Some(Notice { by: self.initiator.other(), kind: Notification::NoProposalChosen });
-        Failure { stage, message, at_rekey, notice, difference: self.about("esp", side) }
+    fn refused(&self, stage: Stage, message: u32, side: &Side<'_>) -> Failure {
+        let notice = Some(self.said(Notification::NoProposalChosen));
+        Failure { stage, message, at_rekey: false, notice, difference: self.about("esp", side) }
+    }
+
+    /// By whoever was called.
+    fn said(&self, kind: Notification) -> Notice {
+        Notice { by: Some(self.initiator.other()), kind }
     }
 
     /// The pairs of networks that both ends have, and what becomes of the first that only the initiator has.
@@ -244,13 +255,16 @@ impl Case<'_> {
             Initiator::Customer => (peer, local),
         };
         let failure = strange.first().map(|&(local, peer)| {
-            let setting = if known.iter().any(|&(_, theirs)| theirs == local) { "subnets" } else { "peer-nets" };
+            let (_, behind_the_customer) = seen_by_the_cloud((local, peer));
+            let both = [&self.router.peer_nets, &self.customer.local_nets];
+            let agreed = both.iter().all(|nets| nets.contains(&behind_the_customer));
+            let setting = if agreed { "peer-nets" } else { "subnets" };
             let problem = format!("no tunnel is known from {local} to {peer}");
             let (stage, message, kind) = match self.version() {
                 Version::V1 => (Stage::QuickMode, 1, Notification::InvalidIdInformation),
                 Version::V2 => (Stage::IkeAuth, 2, Notification::TsUnacceptable),
             };
-            let notice = Some(Notice { by: self.initiator.other(), kind });
+            let notice = Some(self.said(kind));
             let difference = self.difference(setting, &problem, networks);
             Failure { stage, message, at_rekey: false, notice, difference }
         });

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Encryption, Hash, Policy, PreSharedKey, Proposals};
+use crate::{Daemon, Encryption, Hash, Policy, PreSharedKey, Proposals};
 
 fn policy(ike: &str, esp: &str) -> Policy {
     Policy::new(ike.parse().unwrap(), esp.parse().unwrap())
@@ -102,7 +102,7 @@ fn version_2_agrees_on_perfect_forward_secrecy_when_it_rekeys() {
         (["aes256-sha256;modp2048", "aes128-sha1"], "established with aes256-sha256;modp2048, ESP aes128-sha1 with"),
         (
             ["aes256-sha512;modp2048", "aes128-sha1"],
-            "fails in IKE_SA_INIT after message 1, the customer gateway says NO_PROPOSAL_CHOSEN: no hash is common",
+            "fails in IKE_SA_INIT after message 2, the customer gateway says NO_PROPOSAL_CHOSEN: no hash is common",
         ),
         (
             ["aes256-sha256;modp2048", "aes192-sha1"],
@@ -111,13 +111,199 @@ fn version_2_agrees_on_perfect_forward_secrecy_when_it_rekeys() {
         (
             ["aes256-sha256;modp2048", "aes256-sha256"],
             "established with aes256-sha256;modp2048, ESP aes256-sha256 without PFS; then fails in CREATE_CHILD_SA after \
-             message 2 at the first rekey, the customer gateway says NO_PROPOSAL_CHOSEN: no combination is common",
+             message 2 at the first rekey, whoever is asked says NO_PROPOSAL_CHOSEN: no combination is common",
         ),
     ];
     for (customer, expected) in cases {
         let outcome = outcome(router, customer);
         assert!(outcome.starts_with(expected), "{outcome}");
     }
+}
+
+/// How the ends differ, and what then fails, where, and who says what: `R` is the router, `C` the customer gateway.
+#[test]
+fn each_difference_fails_where_it_must_and_each_daemon_has_its_own_word_for_it() {
+    use Daemon::{Libreswan, Strongswan};
+    type Differ = fn(&mut End);
+    let cases: [(Differ, Initiator, [Daemon; 2], IkeVersion, &str); 20] = [
+        (
+            |c| c.knows_peer = false,
+            Initiator::Cloud,
+            [Libreswan, Strongswan],
+            IkeVersion::V1,
+            "peer: main mode 1, C NO-PROPOSAL-CHOSEN",
+        ),
+        (
+            |c| c.knows_peer = false,
+            Initiator::Cloud,
+            [Strongswan, Libreswan],
+            IkeVersion::V1,
+            "peer: main mode 1, silence",
+        ),
+        (
+            |c| c.knows_peer = false,
+            Initiator::Cloud,
+            [Strongswan, Libreswan],
+            IkeVersion::V2,
+            "peer: IKE_SA_INIT 2, C NO_PROPOSAL_CHOSEN",
+        ),
+        (
+            |c| c.knows_peer = false,
+            Initiator::Customer,
+            [Libreswan, Strongswan],
+            IkeVersion::V1,
+            "peer: main mode 1, silence",
+        ),
+        (
+            |c| c.knows_peer = false,
+            Initiator::Customer,
+            [Libreswan, Strongswan],
+            IkeVersion::V2,
+            "peer: IKE_SA_INIT 1, silence",
+        ),
+        (
+            |c| c.ike = IkeVersion::V2,
+            Initiator::Cloud,
+            [Strongswan, Libreswan],
+            IkeVersion::V1,
+            "ike-version: main mode 1, silence",
+        ),
+        (
+            |c| c.ike = IkeVersion::V2,
+            Initiator::Cloud,
+            [Libreswan, Strongswan],
+            IkeVersion::V1,
+            "ike-version: main mode 1, C NO-PROPOSAL-CHOSEN",
+        ),
+        (
+            |c| c.ike = IkeVersion::V2,
+            Initiator::Customer,
+            [Libreswan, Strongswan],
+            IkeVersion::V1,
+            "ike-version: IKE_SA_INIT 2, R NO_PROPOSAL_CHOSEN",
+        ),
+        (
+            |c| c.ike = IkeVersion::V1,
+            Initiator::Customer,
+            [Libreswan, Strongswan],
+            IkeVersion::V2,
+            "ike-version: main mode 1, silence",
+        ),
+        (|c| c.ike = IkeVersion::Either, Initiator::Cloud, [Libreswan, Strongswan], IkeVersion::V1, "nothing"),
+        (
+            |c| c.key = PreSharedKey::new("1"),
+            Initiator::Cloud,
+            [Libreswan, Strongswan],
+            IkeVersion::V1,
+            "psk: main mode 5, C PAYLOAD-MALFORMED",
+        ),
+        (
+            |c| c.key = PreSharedKey::new("1"),
+            Initiator::Customer,
+            [Libreswan, Strongswan],
+            IkeVersion::V1,
+            "psk: main mode 5, silence",
+        ),
+        (
+            |c| c.key = PreSharedKey::new("1"),
+            Initiator::Customer,
+            [Libreswan, Strongswan],
+            IkeVersion::V2,
+            "psk: IKE_AUTH 2, R AUTHENTICATION_FAILED",
+        ),
+        (
+            |c| c.local_nets = c.peer_nets.clone(),
+            Initiator::Cloud,
+            [Libreswan, Strongswan],
+            IkeVersion::V1,
+            "subnets: quick mode 1, C INVALID-ID-INFORMATION",
+        ),
+        (
+            |c| c.local_nets = c.peer_nets.clone(),
+            Initiator::Customer,
+            [Libreswan, Strongswan],
+            IkeVersion::V2,
+            "subnets: IKE_AUTH 2, R TS_UNACCEPTABLE",
+        ),
+        (
+            |c| c.peer_nets = c.local_nets.clone(),
+            Initiator::Customer,
+            [Libreswan, Strongswan],
+            IkeVersion::V1,
+            "peer-nets: quick mode 1, R INVALID-ID-INFORMATION",
+        ),
+        (|c| c.policy.dpd = true, Initiator::Customer, [Libreswan, Strongswan], IkeVersion::V1, "nothing"),
+        (
+            |c| c.policy.ike_lifetime = Lifetime(60),
+            Initiator::Cloud,
+            [Libreswan, Strongswan],
+            IkeVersion::V1,
+            "nothing",
+        ),
+        (
+            |c| c.policy.esp = "aes256-sha1".parse().unwrap(),
+            Initiator::Customer,
+            [Libreswan, Strongswan],
+            IkeVersion::V1,
+            "esp.encryption: quick mode 1, R NO-PROPOSAL-CHOSEN",
+        ),
+        (
+            |c| c.policy.ike = "3des-sha1".parse().unwrap(),
+            Initiator::Cloud,
+            [Strongswan, Libreswan],
+            IkeVersion::V2,
+            "ike.encryption: IKE_SA_INIT 2, C NO_PROPOSAL_CHOSEN",
+        ),
+    ];
+    let policy = policy("aes128-sha1", "aes128-sha1");
+    for (number, (differ, initiator, daemons, ike, expected)) in cases.into_iter().enumerate() {
+        let [mut router, mut customer] = ends(&policy, &policy, ike);
+        [router.daemon, customer.daemon] = daemons.map(Some);
+        differ(&mut customer);
+        let prediction = predict(&router, &customer, initiator);
+        let told = prediction.failure().map_or("nothing".to_owned(), |failure| {
+            let said = failure.notice.map_or("silence".to_owned(), |Notice { by, kind }| {
+                let by = if by == Some(Initiator::Cloud) { "R" } else { "C" };
+                format!("{by} {}", kind.name(failure.stage.version()))
+            });
+            format!("{}: {} {}, {said}", failure.difference.setting, failure.stage, failure.message)
+        });
+        assert_eq!(told, expected, "case {number}: {prediction}");
+    }
+}
+
+/// Groups of perfect forward secrecy, the initiator's and the responder's.
+#[test]
+fn libreswan_grants_perfect_forward_secrecy_that_it_would_not_ask_for_and_strongswan_does_not() {
+    let cases = [
+        (Daemon::Libreswan, ["aes128-sha1;modp1024", "aes128-sha1;modp1536"], Some("aes128-sha1;modp1024")),
+        (Daemon::Libreswan, ["aes128-sha1;modp1024", "aes128-sha1"], Some("aes128-sha1;modp1024")),
+        (Daemon::Libreswan, ["aes128-sha1", "aes128-sha1;modp1536"], None),
+        (Daemon::Libreswan, ["aes256-sha1;modp1024", "aes128-sha1"], None),
+        (Daemon::Strongswan, ["aes128-sha1;modp1024", "aes128-sha1;modp1536"], None),
+        (Daemon::Strongswan, ["aes128-sha1;modp1024", "aes128-sha1"], None),
+        (Daemon::Strongswan59, ["aes128-sha1", "aes128-sha1;modp1536"], None),
+    ];
+    for (responder, [offered, accepted], expected) in cases {
+        let [router, mut customer] =
+            ends(&policy("aes128-sha1", offered), &policy("aes128-sha1", accepted), IkeVersion::V1);
+        customer.daemon = Some(responder);
+        let prediction = predict(&router, &customer, Initiator::Cloud);
+        let agreed = prediction.agreement().map(|agreement| agreement.esp.to_string());
+        assert_eq!(agreed.as_deref(), expected, "{responder}: {prediction}");
+    }
+}
+
+#[test]
+fn the_networks_that_both_have_come_up_without_the_others() {
+    let policy = policy("aes128-sha1", "aes128-sha1");
+    let [mut router, customer] = ends(&policy, &policy, IkeVersion::V1);
+    router.peer_nets.push("192.168.10.0/24".parse().unwrap());
+    let Prediction::Partly(agreement, failure) = predict(&router, &customer, Initiator::Cloud) else { panic!() };
+    assert_eq!((agreement.pairs.len(), failure.stage), (1, Stage::QuickMode));
+    assert_eq!(failure.difference.problem, "no tunnel is known from 10.10.0.0/16 to 192.168.10.0/24");
+    // Whoever begins knows nothing of what only the other one has.
+    assert!(predict(&router, &customer, Initiator::Customer).failure().is_none());
 }
 
 fn proposals() -> impl Strategy<Value = Proposals> {
