@@ -5,6 +5,7 @@ use std::{fmt, net::SocketAddr, num::NonZero, path::PathBuf, str::FromStr};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cloud::{Config, Profile};
 use lab::world::Choice;
+use scenario::Selection;
 
 /// Proves site-to-site IPsec VPNs packet by packet.
 #[derive(Debug, Parser)]
@@ -37,6 +38,8 @@ pub struct RunArguments {
     /// Scenario files, folders of them, or ids of cells; all of `scenarios/` if none is given
     #[arg(value_name = "PATH or CELL-ID")]
     pub what: Vec<String>,
+    #[command(flatten)]
+    pub choice: ChoiceArguments,
     /// Where machines are made: auto, guest or host; or modelled: no packets, only what goes through the API
     #[arg(long, default_value_t)]
     pub world: WorldChoice,
@@ -53,6 +56,18 @@ pub struct RunArguments {
     /// Print the record on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which cells of the files; a cell that is named by its id is always one of them.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ChoiceArguments {
+    /// Which cells of each file: full; pairwise or three-way, so that every two or three values of different axes meet
+    /// in a cell; or sample:N, so many at random
+    #[arg(long, value_name = "CHOICE", default_value_t)]
+    pub cells: Selection,
+    /// What a choice that is not full depends on: the same number chooses the same cells
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 }
 
 #[derive(Debug, Args)]
@@ -72,16 +87,12 @@ pub struct AuditArguments {
 }
 
 #[derive(Debug, Args)]
-pub struct WhatArguments {
+pub struct PlanArguments {
     /// Scenario files, folders of them, or ids of cells; all of `scenarios/` if none is given
     #[arg(value_name = "PATH or CELL-ID")]
     pub what: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct PlanArguments {
     #[command(flatten)]
-    pub what: WhatArguments,
+    pub choice: ChoiceArguments,
     /// For which world: auto, guest or host; or modelled, which says what would not be run
     #[arg(long, default_value_t)]
     pub world: WorldChoice,

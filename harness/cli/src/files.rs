@@ -1,31 +1,30 @@
 //! From what was named on the command line to scenarios and cells.
 
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
 };
 
 use scenario::{Cell, Scenario};
 
-use crate::command::Failure;
+use crate::{arguments::ChoiceArguments, command::Failure};
 
 /// Where scenarios are kept.
 const SCENARIOS: &str = "scenarios";
 
-/// The cells of files and folders, and cells that are named by their ids.
-pub fn cells(what: &[String]) -> Result<Vec<Cell>, Failure> {
+/// The chosen cells of files and folders, and cells that are named by their ids.
+pub fn cells(what: &[String], choice: ChoiceArguments) -> Result<Vec<Cell>, Failure> {
     if what.is_empty() {
-        return all(&[PathBuf::from(SCENARIOS)]);
+        return all(&[PathBuf::from(SCENARIOS)], choice);
     }
     let mut cells: Vec<Cell> = Vec::new();
+    let mut known = HashSet::new();
     for word in what {
         let path = Path::new(word);
-        let named = if path.exists() || is_path(word) { all(&[path.to_owned()])? } else { with_id(word)? };
-        for cell in named {
-            if !cells.iter().any(|known| known.id == cell.id) {
-                cells.push(cell);
-            }
-        }
+        let named =
+            if path.exists() || is_path(word) { all(&[path.to_owned()], choice)? } else { with_id(word, choice)? };
+        cells.extend(named.into_iter().filter(|cell| known.insert(cell.id.clone())));
     }
     Ok(cells)
 }
@@ -51,25 +50,27 @@ fn is_path(word: &str) -> bool {
     [".yaml", ".yml"].iter().any(|end| word.ends_with(end)) || word.starts_with(['.', '/'])
 }
 
-fn all(paths: &[PathBuf]) -> Result<Vec<Cell>, Failure> {
+fn all(paths: &[PathBuf], choice: ChoiceArguments) -> Result<Vec<Cell>, Failure> {
     let (mut cells, mut wrong) = (Vec::new(), String::new());
     for path in scenarios(paths)? {
         match scenario::load(&path) {
-            Ok(scenario) => cells.extend(scenario.cells()),
+            Ok(scenario) => cells.extend(scenario.select(choice.cells, choice.seed)),
             Err(diagnostics) => wrong.push_str(&format!("{diagnostics}\n")),
         }
     }
     if wrong.is_empty() { Ok(cells) } else { Err(Failure::Input(wrong)) }
 }
 
-/// Cells with this id, or of the scenario with this stem.
-fn with_id(id: &str) -> Result<Vec<Cell>, Failure> {
+/// The cell with this id, or the chosen ones of the scenario with this stem.
+fn with_id(id: &str, choice: ChoiceArguments) -> Result<Vec<Cell>, Failure> {
     let known = if Path::new(SCENARIOS).is_dir() { scenarios(&[PathBuf::from(SCENARIOS)])? } else { Vec::new() };
     let known: Vec<Scenario> = known.iter().filter_map(|path| scenario::load(path).ok()).collect();
+    if let Some(scenario) = known.iter().find(|scenario| scenario.stem == id) {
+        return Ok(scenario.select(choice.cells, choice.seed));
+    }
     let cells: Vec<Cell> = known.iter().flat_map(Scenario::cells).collect();
-    let found: Vec<Cell> = cells.iter().filter(|cell| cell.id == id || cell.scenario == id).cloned().collect();
-    if !found.is_empty() {
-        return Ok(found);
+    if let Some(cell) = cells.iter().find(|cell| cell.id == id) {
+        return Ok(vec![cell.clone()]);
     }
     let stems = known.iter().map(|scenario| scenario.stem.as_str());
     let ids = cells.iter().map(|cell| cell.id.as_str()).chain(stems);

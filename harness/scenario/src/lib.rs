@@ -2,7 +2,8 @@
 //!
 //! A [`Scenario`] is a cloud, its customers, a policy, steps, and a matrix of what varies. [`parse`]
 //! reads one and reports everything that is wrong with it at once, each problem with its line, column
-//! and what to write instead. [`Scenario::cells`] expands it into [`Cell`]s, which are fully concrete.
+//! and what to write instead. [`Scenario::cells`] expands it into [`Cell`]s, which are fully concrete;
+//! [`Scenario::select`] makes only as many as every two values need to meet, or a sample.
 //!
 //! Reading goes in two passes: YAML into a tree whose nodes know where they stand, then a walk over the
 //! tree that knows the format. Nothing here touches the outside, except [`load`], which opens a file.
@@ -15,6 +16,7 @@ mod load;
 mod matrix;
 mod nearest;
 mod read;
+mod select;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Snippet};
 pub use ends::Gateway;
 pub use load::load;
 pub use nearest::nearest;
+pub use select::Selection;
 pub use step::{Expectation, Party, Step, Traffic};
 
 /// A scenario file that is free of errors.

@@ -80,19 +80,23 @@ pub(crate) enum Part {
 impl Scenario {
     /// All cells, the last axis turning fastest.
     pub fn cells(&self) -> Vec<Cell> {
-        self.choices().iter().map(|chosen| self.cell(chosen)).collect()
+        self.choices().map(|chosen| self.cell(&chosen)).collect()
     }
 
     /// One value of every axis, in every combination.
-    pub(crate) fn choices(&self) -> Vec<Vec<&AxisValue>> {
-        let mut choices: Vec<Vec<&AxisValue>> = vec![Vec::new()];
-        for axis in &self.axes {
-            choices = choices
-                .into_iter()
-                .flat_map(|chosen| axis.values.iter().map(move |value| [chosen.as_slice(), &[value]].concat()))
-                .collect();
+    pub(crate) fn choices(&self) -> impl Iterator<Item = Vec<&AxisValue>> {
+        (0..self.size()).map(|number| self.choice(number))
+    }
+
+    /// The combination of this number: a numeral whose digits are the values.
+    pub(crate) fn choice(&self, mut number: usize) -> Vec<&AxisValue> {
+        let mut chosen = Vec::with_capacity(self.axes.len());
+        for axis in self.axes.iter().rev() {
+            chosen.push(&axis.values[number % axis.values.len()]);
+            number /= axis.values.len();
         }
-        choices
+        chosen.reverse();
+        chosen
     }
 
     pub(crate) fn cell(&self, chosen: &[&AxisValue]) -> Cell {

@@ -7,7 +7,7 @@ pub fn run(arguments: &PathArguments) -> Result<Outcome, Failure> {
     let mut wrong = String::new();
     for path in files::scenarios(&arguments.paths)? {
         match scenario::load(&path) {
-            Ok(scenario) => println!("{}: ok, {} cells", path.display(), scenario.cells().len()),
+            Ok(scenario) => println!("{}: ok, {} cells", path.display(), scenario.size()),
             Err(diagnostics) => wrong.push_str(&format!("{diagnostics}\n")),
         }
     }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
-    let cells = files::cells(&arguments.what)?;
+    let cells = files::cells(&arguments.what, arguments.choice)?;
     let ground = ground(arguments, &cells)?;
     let out = match &arguments.out {
         Some(out) => out.clone(),

@@ -1,5 +1,8 @@
 //! Every cell of `scenarios/` is a test, named by its id; and tshark has to see in each capture what the audit
 //! saw. What cannot run here is counted as ignored, with the reason.
+//!
+//! Of a scenario with many cells a pairwise choice is tested, unless `TUNNELPROOF_CELLS` says which, in the words of
+//! `tunnelproof run --cells`.
 
 mod referee;
 
@@ -16,14 +19,19 @@ use lab::{
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use runner::record::{CellRecord, Verdict};
-use scenario::Cell;
+use scenario::{Cell, Selection};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
+    let wanted = match std::env::var("TUNNELPROOF_CELLS").as_deref().map(str::parse) {
+        Ok(Ok(selection)) => Some(selection),
+        Ok(Err(help)) => panic!("TUNNELPROOF_CELLS: {help}"),
+        Err(_) => None,
+    };
     let bench = Arc::new(Bench::default());
     let mut trials = Vec::new();
-    for cell in cells(&scenarios) {
+    for cell in cells(&scenarios, wanted) {
         let proof = Arc::new(Proof { bench: Arc::clone(&bench), cell, record: OnceLock::new() });
         let again = Arc::clone(&proof);
         trials.push(Trial::ignorable_test(proof.cell.id.clone(), move || proof.is_proven()));
@@ -32,17 +40,25 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn cells(folder: &Path) -> Vec<Cell> {
+/// A scenario with more cells is not tested whole.
+const FEW: usize = 24;
+/// What the choice depends on, as in `tunnelproof run`.
+const SEED: u64 = 1;
+
+fn cells(folder: &Path, wanted: Option<Selection>) -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
-            cells.extend(self::cells(&path));
+            cells.extend(self::cells(&path, wanted));
         } else {
             match scenario::load(&path) {
-                Ok(scenario) => cells.extend(scenario.cells()),
+                Ok(scenario) => {
+                    let usual = if scenario.size() > FEW { Selection::Pairwise } else { Selection::Full };
+                    cells.extend(scenario.select(wanted.unwrap_or(usual), SEED));
+                }
                 Err(diagnostics) => panic!("{diagnostics}"),
             }
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod between;
+mod choice;
 mod endpoint;
 mod file;
 #[path = "../folder/mod.rs"]
