@@ -25,6 +25,8 @@ pub enum Command {
     Check(PathArguments),
     /// Show what a run would build, send and expect
     Plan(PlanArguments),
+    /// Measure how fast cells are run, where their time goes, and what of it is the harness's own
+    Bench(BenchArguments),
     /// Show what this machine can do, what is missing and how to add it
     Doctor(DoctorArguments),
     /// Make now what `run` would make on first use
@@ -47,6 +49,9 @@ pub struct RunArguments {
     /// one after another, and what they make there is deleted again
     #[arg(long, value_name = "ENDPOINT-FILE", conflicts_with_all = ["world", "jobs"])]
     pub cloud: Option<PathBuf>,
+    /// How a guest's time passes: virtual, so that waiting costs nothing, or real, by the clock on the wall
+    #[arg(long, value_enum, default_value_t = Time::Virtual)]
+    pub time: Time,
     /// How many cells run at once [default: one for each processor]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZero<usize>>,
@@ -68,6 +73,25 @@ pub struct ChoiceArguments {
     /// What a choice that is not full depends on: the same number chooses the same cells
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Time {
+    Virtual,
+    Real,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// Scenario files, folders of them, or ids of cells
+    #[arg(value_name = "PATH or CELL-ID", default_value = "scenarios/policy/matrix.yaml")]
+    pub what: Vec<String>,
+    /// Where machines are made: auto, guest or host
+    #[arg(long, default_value_t)]
+    pub world: Choice,
+    /// How many cells run at once [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZero<usize>>,
 }
 
 #[derive(Debug, Args)]

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     }
     let done = match Arguments::parse().command {
         Command::Run(arguments) => command::run::run(&arguments),
+        Command::Bench(arguments) => command::bench::run(&arguments),
         Command::Audit(arguments) => command::audit::run(&arguments),
         Command::Check(arguments) => command::check::run(&arguments),
         Command::Plan(arguments) => command::plan::run(&arguments),

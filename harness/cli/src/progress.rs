@@ -163,6 +163,32 @@ impl RunProgress for Proving {
     }
 }
 
+/// Cells that are counted, and not told one by one.
+pub struct Counting {
+    cells: usize,
+    state: Mutex<(Line, usize)>,
+}
+
+impl Counting {
+    pub fn begin(cells: usize) -> Self {
+        Self { cells, state: Mutex::new((Line::new(), 0)) }
+    }
+}
+
+impl RunProgress for Counting {
+    fn doing(&self, _: &str, _: &str) {}
+
+    fn done(&self, _: &CellRecord) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (line, done) = &mut *state;
+        *done += 1;
+        line.draw(&format!("{done}/{}", self.cells));
+        if *done == self.cells {
+            line.clear();
+        }
+    }
+}
+
 /// `1.9 s`, `4 min 10 s`, `2 h 0 min`.
 pub fn duration(ms: u64) -> String {
     let seconds = ms / 1000;

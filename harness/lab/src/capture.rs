@@ -15,7 +15,12 @@ use std::{
 use tokio::{io::unix::AsyncFd, task::JoinHandle};
 use wire::{audit::Side, marker, pcapng};
 
-use crate::{Error, Result, machine::Machine, sys};
+use crate::{
+    Error, Result,
+    machine::Machine,
+    meter::{self, Work},
+    sys,
+};
 
 /// Longer than any frame of an Ethernet with 1500-byte packets.
 const SNAP: usize = 65_536;
@@ -48,6 +53,7 @@ impl Capture {
 
     /// Captures an interface from now on.
     pub async fn add(&mut self, name: &str, side: Side, machine: &Machine, interface: &str) -> Result<()> {
+        let _clock = meter::start(Work::Capture);
         let index = machine.interface_index(interface).await?;
         let open = move || Ok((sys::packet_socket(index)?, sys::packet_socket(index)?));
         let (receiver, sender) = machine.attempt(&format!("capture on {interface}"), open).await?;
@@ -69,6 +75,7 @@ impl Capture {
 
     /// Ends the capture after a marker has been seen at every point, so that nothing before it is lost.
     pub async fn finish(mut self) -> Result<PathBuf> {
+        let _clock = meter::start(Work::Capture);
         for (number, point) in self.points.iter().enumerate() {
             let frame = marker::frame(MARKER + number as u64);
             rustix::net::send(&point.sender, &frame, rustix::net::SendFlags::empty())

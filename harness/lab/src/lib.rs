@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod image;
 pub mod link;
 pub mod machine;
+pub mod meter;
 pub mod station;
 pub mod topology;
 pub mod wait;

@@ -6,7 +6,10 @@ use futures_util::TryStreamExt;
 use ipnet::Ipv4Net;
 use rtnetlink::{
     LinkUnspec, LinkVeth, RouteMessageBuilder,
-    packet_route::link::{InfoData, InfoVeth},
+    packet_route::{
+        link::{InfoData, InfoVeth, LinkAttribute},
+        route::RouteHeader,
+    },
 };
 
 use crate::{Error, Result, machine::Machine};
@@ -52,6 +55,25 @@ impl Machine {
             Ok(None) => Err(failed("there is none".into())),
             Err(e) => Err(failed(e.to_string())),
         }
+    }
+
+    /// The names of its interfaces.
+    pub(crate) async fn interfaces(&self) -> Result<Vec<String>> {
+        let failed = |e| Error::netlink(self.name(), "list its interfaces", e);
+        let links: Vec<_> = self.route().link().get().execute().try_collect().await.map_err(failed)?;
+        let name = |attribute| match attribute {
+            LinkAttribute::IfName(name) => Some(name),
+            _ => None,
+        };
+        Ok(links.into_iter().filter_map(|link| link.attributes.into_iter().find_map(name)).collect())
+    }
+
+    /// How many routes it has beside those that the kernel makes for its own addresses.
+    pub(crate) async fn routes(&self) -> Result<usize> {
+        let failed = |e| Error::netlink(self.name(), "list its routes", e);
+        let all = RouteMessageBuilder::<Ipv4Addr>::new().build();
+        let routes: Vec<_> = self.route().route().get(all).execute().try_collect().await.map_err(failed)?;
+        Ok(routes.iter().filter(|route| route.header.table == RouteHeader::RT_TABLE_MAIN).count())
     }
 
     pub(crate) async fn bring_up(&self, interface: &str) -> Result<()> {

@@ -51,7 +51,12 @@ pub struct Machine {
 impl Machine {
     /// Makes the machine. Call it inside a tokio runtime, in a worker that owns its `/run`.
     pub async fn new(name: &str, files: Option<FileTree>) -> Result<Self> {
-        let namespace = NetNs::new_with_env(name, Namespaces).map_err(|e| Error::Machine {
+        Self::at(name, name, files).await
+    }
+
+    /// Like [`Machine::new`], in a namespace of another name: machines that are called the same are told apart by it.
+    pub(crate) async fn at(name: &str, place: &str, files: Option<FileTree>) -> Result<Self> {
+        let namespace = NetNs::new_with_env(place, Namespaces).map_err(|e| Error::Machine {
             machine: name.into(),
             action: "make its namespace".into(),
             source: io::Error::other(e),
@@ -152,9 +157,10 @@ impl Machine {
     }
 
     /// Removes what an earlier daemon left; what is not there is no error.
-    pub async fn remove(&self, path: &'static str) -> Result<()> {
-        self.attempt(&format!("remove {path}"), move || {
-            let removed = if Path::new(path).is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    pub async fn remove(&self, path: impl Into<PathBuf>) -> Result<()> {
+        let path = path.into();
+        self.attempt(&format!("remove {}", path.display()), move || {
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })
         })
         .await
@@ -170,7 +176,7 @@ impl Machine {
         let program = command.get_program().to_string_lossy().into_owned();
         let path = Path::new("/var/log").join(output);
         self.attempt(&format!("start {program}"), move || {
-            let output = fs::File::create(path)?;
+            let output = fs::OpenOptions::new().create(true).append(true).open(path)?;
             command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
             command.spawn().map(|child| Process { child })
         })

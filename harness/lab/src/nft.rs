@@ -60,6 +60,22 @@ pub async fn source_nat(
     machine.attempt(&action, work).await
 }
 
+/// Takes the machine's rules away, and what connection tracking has kept.
+pub async fn clear(machine: &Machine) -> Result<()> {
+    let batch = Batch::clear();
+    let work = move || {
+        let socket = netlink::open(NETFILTER, 0)?;
+        commit(&socket, &batch)?;
+        conntrack::forget_all(&socket)
+    };
+    machine.attempt("take its rules away", work).await
+}
+
+/// How many connections the machine tracks.
+pub async fn tracked(machine: &Machine) -> Result<usize> {
+    machine.attempt("count tracked connections", || conntrack::count(&netlink::open(NETFILTER, 0)?)).await
+}
+
 /// Sends a transaction. The kernel commits all of it or nothing.
 fn commit(socket: &OwnedFd, batch: &Batch) -> io::Result<()> {
     netlink::send(socket, batch.bytes())?;

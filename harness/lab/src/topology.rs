@@ -10,9 +10,11 @@
 //! Public addresses are of the networks for documentation (RFC 5737): routers have 198.51.100.0/24, customers
 //! 203.0.113.0/24, each end of the internet's links in a /30 of its own.
 
+mod bare;
 mod customer;
 mod exchange;
 mod router;
+mod seat;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,22 +24,27 @@ use std::{
 };
 
 use cloud::router::RouterError;
+use futures_util::future::BoxFuture;
 use ipnet::Ipv4Net;
 use policy::{Daemon, Initiator};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex as AsyncMutex;
 use wire::audit::Side;
 
+pub use bare::{Bare, Pair};
 pub use customer::Customer;
 pub use exchange::{Exchange, Flow};
 pub use router::Deployment;
+pub use seat::Stock;
+use seat::{Seat, Wanted};
 
 use crate::{
     Error, Result,
     capture::Capture,
     gateway::{self, Tunnel},
     link::{self, End},
-    machine::{FileTree, Machine},
+    machine::Machine,
+    meter::{self, Work},
     nft,
     station::Station,
     xfrm::{SaLife, SaLog, Seen},
@@ -62,6 +69,9 @@ pub struct Plan {
     pub trees: Vec<(Daemon, PathBuf)>,
     /// For a cloud of which nobody knows beforehand what it will ask for.
     pub standing: Option<Standing>,
+    /// Whether frames are captured, and daemons asked for what opens them. In a laboratory that stands they would have
+    /// no end.
+    pub captured: bool,
 }
 
 /// A laboratory that stands as long as its cloud does. Any VPC may come; a customer appears at an address of
@@ -93,17 +103,20 @@ pub struct Lab {
     hardware: Mutex<u16>,
     /// What went wrong while the cloud was served: the cloud only tells that something did.
     failures: Mutex<Vec<String>>,
-    internet: Machine,
+    stock: Arc<Stock>,
+    /// What became of gateways that were there before, in words.
+    kept: Mutex<Vec<String>>,
+    internet: Arc<Machine>,
 }
 
 impl Lab {
-    /// Builds everything but the cloud's part. Capture begins before the first packet.
-    pub async fn build(plan: Plan) -> Result<Arc<Self>> {
-        let internet = Machine::new("internet", None).await?;
-        internet.sysctl("net/ipv4/ip_forward", "1").await?;
-        let capture = match plan.standing {
-            None => Some(Capture::create(&plan.folder.join("capture.pcapng"))?),
-            Some(_) => None,
+    /// Builds everything but the cloud's part, as far as it is not in the stock. Capture begins before the first packet.
+    pub async fn build(plan: Plan, stock: Arc<Stock>) -> Result<Arc<Self>> {
+        let _clock = meter::start(Work::Laboratory);
+        let internet = stock.internet().await?;
+        let capture = match plan.captured {
+            true => Some(Capture::create(&plan.folder.join("capture.pcapng"))?),
+            false => None,
         };
         let lab = Self {
             capture: AsyncMutex::new(capture),
@@ -114,6 +127,8 @@ impl Lab {
             gateways: Mutex::default(),
             hardware: Mutex::new(0),
             failures: Mutex::default(),
+            stock,
+            kept: Mutex::default(),
             internet,
             plan,
         };
@@ -206,6 +221,7 @@ impl Lab {
 
     /// Every SA that a kernel of the laboratory has held so far, by machine.
     pub async fn sas(&self) -> Result<Vec<Seen>> {
+        let _clock = meter::start(Work::Laboratory);
         let mut all = Vec::new();
         for log in &*self.sa_logs.lock().await {
             log.refresh().await?;
@@ -244,38 +260,74 @@ impl Lab {
 
     /// Ends the capture; nothing that was sent before is missing in it.
     pub async fn finish_capture(&self) -> Result<()> {
+        let _clock = meter::start(Work::Laboratory);
         match self.capture.lock().await.take() {
             Some(capture) => capture.finish().await.map(drop),
             None => Ok(()),
         }
     }
 
-    /// A gateway's machine: its daemon's file tree, its link to the internet, its SAs watched.
-    async fn gateway(&self, name: &str, daemon: Daemon, interface: &str, address: Ipv4Addr) -> Result<Arc<Machine>> {
+    /// A gateway on the internet, from the stock or made for it, with its link and its SAs watched.
+    async fn gateway(&self, name: &str, label: &str, daemon: Daemon, address: Ipv4Addr) -> Result<Seat> {
         let tree = self.plan.trees.iter().find(|(known, _)| *known == daemon);
         let (_, root) = tree.ok_or_else(|| Error::Address(format!("no image of {daemon} is at hand")))?;
-        let logs = self.plan.folder.join("logs").join(name);
-        std::fs::create_dir_all(&logs).map_err(Error::file(&logs))?;
-        let machine = Machine::new(name, Some(FileTree { root: root.clone(), logs })).await?;
-        machine.sysctl("net/ipv4/ip_forward", "1").await?;
-        let near = End { machine: &self.internet, interface, station: self.next_station() };
-        let far = End { machine: &machine, interface: WAN, station: self.next_station() };
-        link::connect(near, far).await?;
-        let gateway = before(address);
-        self.internet.add_address(interface, gateway, 30).await?;
-        machine.add_address(WAN, address, 30).await?;
-        machine.add_route(Ipv4Net::default(), gateway).await?;
-        self.watch(&format!("internet {interface}"), Side::Internet, &self.internet, interface).await?;
-        let log = SaLog::start(&machine).await?;
+        let logs = self.logs(name);
+        let secrets = self.plan.captured;
+        let wanted = Wanted { name, daemon, address, root, logs: &logs, secrets };
+        let label = format!("internet {label}");
+        let seat = match self.stock.take(&wanted).await? {
+            Some(Ok(seat)) => {
+                self.note(format!("{name} was kept from a former cell, and empty"));
+                self.internet.bring_up(&seat.interface).await?;
+                self.watch(&label, Side::Internet, &self.internet, &seat.interface).await?;
+                seat.connect().await?;
+                seat
+            }
+            missing => {
+                if let Some(Err(reason)) = missing {
+                    self.note(reason);
+                }
+                let seat = self.stock.make(&wanted).await?;
+                self.watch(&label, Side::Internet, &self.internet, &seat.interface).await?;
+                seat
+            }
+        };
+        let log = SaLog::start(&seat.machine).await?;
         self.sa_logs.lock().await.push(log);
-        let machine = Arc::new(machine);
-        // In a laboratory that stands they would have no end, and nothing is captured that they could open.
-        if self.plan.standing.is_none() {
-            gateway::ask_for_secrets(&machine).await?;
+        if secrets {
             let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
-            gateways.push((daemon, Arc::downgrade(&machine)));
+            gateways.push((daemon, Arc::downgrade(&seat.machine)));
         }
-        Ok(machine)
+        Ok(seat)
+    }
+
+    /// Gives a gateway back that the cell needs no more.
+    async fn park(&self, seat: Seat) -> Result<()> {
+        let logs = self.logs(&seat.name);
+        self.stock.park(seat, &logs).await
+    }
+
+    fn logs(&self, machine: &str) -> PathBuf {
+        self.plan.folder.join("logs").join(machine)
+    }
+
+    fn note(&self, text: String) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    /// What became of gateways that were there before, in words.
+    pub fn kept(&self) -> Vec<String> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives the customers' gateways back to the stock, after the cloud's routers are gone.
+    pub async fn leave(&self) -> Result<()> {
+        let _clock = meter::start(Work::Laboratory);
+        let customers = std::mem::take(&mut *self.known_customers());
+        for customer in customers.into_values() {
+            customer.leave(self).await?;
+        }
+        Ok(())
     }
 
     /// A station behind an interface of a gateway.
@@ -324,10 +376,18 @@ impl Lab {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).first().cloned()
     }
 
-    /// Keeps the error, and makes of it what the cloud understands.
-    fn failed(&self, error: Error) -> RouterError {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
-        RouterError::Failed(error.to_string())
+    /// Work for the cloud. Of an error it is told what it understands, and the whole of it is kept.
+    fn work<'a, T>(
+        &'a self,
+        work: impl Future<Output = Result<T>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, RouterError>> {
+        Box::pin(async move {
+            let _clock = meter::start(Work::Fabric);
+            work.await.map_err(|error| {
+                self.failures.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
+                RouterError::Failed(error.to_string())
+            })
+        })
     }
 }
 

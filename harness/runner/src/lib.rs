@@ -5,6 +5,7 @@
 //! the laboratory, sends the steps to the cloud as a foreign client would, and writes down what it saw. Where there
 //! are no packets, in the modelled world and against a foreign cloud, there is no inner half.
 
+mod bare;
 mod control;
 mod drive;
 mod endpoint;
@@ -21,6 +22,7 @@ mod workers;
 
 pub mod record;
 
+pub use bare::{Tunnels, tunnels};
 pub use endpoint::{Endpoint, Foreign};
 pub use error::Error;
 pub use plan::{plan, plan_modelled};

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use policy::Daemon;
+use lab::{meter::Spent, topology::Pair};
+use policy::{Daemon, IkeVersion, Policy, PreSharedKey};
 use scenario::Cell;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,27 @@ use crate::site::SiteJob;
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Order {
     Cell(Box<Job>),
+    Bare(BareJob),
     Site(SiteJob),
+}
+
+/// Run tunnels between two gateways with nothing around them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct BareJob {
+    /// It exists.
+    pub folder: PathBuf,
+    pub trees: Vec<(Daemon, PathBuf)>,
+    /// All of one pair of daemons and networks.
+    pub rounds: Vec<Round>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Round {
+    pub pair: Pair,
+    pub policy: Policy,
+    pub key: PreSharedKey,
+    pub ike: IkeVersion,
+    pub packets: u32,
 }
 
 /// Run this cell.
@@ -22,6 +43,8 @@ pub(crate) struct Job {
     pub cell: Cell,
     /// The cell's folder; it exists.
     pub folder: PathBuf,
+    /// Where logs of daemons are as long as a cell runs; for this worker alone.
+    pub logs: PathBuf,
     /// File trees of the daemons that take part.
     pub trees: Vec<(Daemon, PathBuf)>,
 }
@@ -33,5 +56,9 @@ pub(crate) enum News {
     /// What it does now, for progress and for the watchdog.
     Doing(String),
     /// The cell is done; the observation is in its folder.
-    Done,
+    Done(Spent),
+    /// The gateways are there, and the first round begins.
+    Begun,
+    /// All rounds are over; why they ended early, if they did.
+    Over(Option<String>),
 }

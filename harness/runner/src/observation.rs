@@ -27,6 +27,9 @@ pub(crate) struct Observation {
     pub usage: Vec<Usage>,
     /// SAs that no policy of ours describes, in words.
     pub strange_sas: Vec<String>,
+    /// What became of machines of former cells, in words.
+    #[serde(default)]
+    pub machines: Vec<String>,
     /// Why the list of SAs may not be complete.
     pub gaps: Vec<String>,
     /// Virtual milliseconds of the whole cell.

@@ -9,7 +9,10 @@ use std::{
     time::Instant,
 };
 
-use lab::{image::Image, world::World};
+use lab::{
+    image::{Image, Name},
+    world::{Clock, World},
+};
 use policy::Daemon;
 use scenario::Cell;
 
@@ -46,8 +49,19 @@ pub struct Machines {
     pub world: World,
     /// Images of every daemon that takes part.
     pub images: Vec<Image>,
+    pub clock: Clock,
     /// The program that workers are: it hands the arguments behind `worker` to [`crate::worker`].
     pub program: PathBuf,
+}
+
+impl Machines {
+    pub(crate) fn has_virtual_time(&self) -> bool {
+        self.clock == Clock::Virtual && self.world.has_virtual_time()
+    }
+
+    pub(crate) fn image(&self, daemon: Daemon) -> Option<&Image> {
+        self.images.iter().find(|image| image.name == Name::from(daemon))
+    }
 }
 
 impl Run {
@@ -67,9 +81,9 @@ pub(crate) trait Hand: Send {
 }
 
 impl Ground {
-    fn hand<'a>(&'a self, out: &'a Path) -> Result<Box<dyn Hand + 'a>> {
+    fn hand<'a>(&'a self, out: &'a Path, number: usize) -> Result<Box<dyn Hand + 'a>> {
         Ok(match self {
-            Self::Machines(machines) => Box::new(workers::Hand::new(machines, out)),
+            Self::Machines(machines) => Box::new(workers::Hand::new(machines, out, number)),
             Self::Modelled => Box::new(control::Hand::modelled(out)),
             Self::Foreign(foreign) => Box::new(control::Hand::foreign(out, foreign)?),
         })
@@ -113,7 +127,8 @@ pub fn run(run: &Run, cells: &[Cell], progress: &dyn Progress) -> Result<Record>
     let out = run.out.canonicalize().map_err(Error::file(&run.out))?;
     let queue: Mutex<VecDeque<usize>> = Mutex::new((0..cells.len()).collect());
     let records: Mutex<BTreeMap<usize, CellRecord>> = Mutex::default();
-    let hands: Vec<_> = (0..run.hands(cells.len())).map(|_| run.ground.hand(&out)).collect::<Result<_>>()?;
+    let hands: Vec<_> =
+        (0..run.hands(cells.len())).map(|number| run.ground.hand(&out, number)).collect::<Result<_>>()?;
     thread::scope(|scope| {
         for hand in hands {
             // A worker dies with the thread that started it, so one thread keeps it as long as there are cells.
@@ -180,6 +195,8 @@ pub(crate) fn blank(cell: &Cell, version: impl Fn(Daemon) -> String) -> CellReco
         evidence: record::Evidence::default(),
         wall_ms: 0,
         virtual_ms: 0,
+        machines: Vec::new(),
+        spent: record::Spent::default(),
     }
 }
 
@@ -201,6 +218,7 @@ pub(crate) fn fill(
     record.api = observation.api;
     record.states = observation.states;
     record.sas = observation.sas;
+    record.machines = observation.machines;
     record.evidence = files(cell, folder);
     Ok(())
 }

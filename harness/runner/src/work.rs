@@ -2,10 +2,14 @@
 
 use std::ffi::OsString;
 
-use lab::world::inside;
+use lab::{
+    meter::{self, Spent, Work},
+    topology::Stock,
+    world::inside,
+};
 
 use crate::{
-    Result, drive,
+    Result, bare, drive,
     message::{News, Order},
     observation, site,
 };
@@ -22,18 +26,28 @@ fn work(arguments: impl Iterator<Item = OsString>) -> Result<()> {
     let channel = inside::enter(arguments)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(crate::Error::file("the worker's runtime"))?;
+    let mut stock = None;
     while let Some(order) = channel.receive::<Order>()? {
         let job = match order {
             Order::Cell(job) => job,
+            Order::Bare(job) => {
+                let over = runtime.block_on(bare::run(job, &channel)).err().map(|e| e.to_string());
+                channel.send(&News::Over(over))?;
+                continue;
+            }
             Order::Site(job) => return runtime.block_on(site::serve(job, channel)),
         };
         let news = channel.clone();
         // The outer half may be gone; then the next message is the end.
         let tell = move |what: String| drop(news.send(&News::Doing(what)));
-        let (observation, facts) = runtime.block_on(drive::drive(&job, &tell));
+        let stock = stock.get_or_insert_with(|| Stock::keeping(job.logs.clone()));
+        Spent::take();
+        let clock = meter::start(Work::Cell);
+        let (observation, facts) = runtime.block_on(drive::drive(&job, stock, &tell));
         observation::write_facts(&facts, &job.folder)?;
         observation.write(&job.folder)?;
-        channel.send(&News::Done)?;
+        drop(clock);
+        channel.send(&News::Done(Spent::take()))?;
     }
     Ok(())
 }

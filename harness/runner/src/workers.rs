@@ -3,12 +3,12 @@
 use std::{
     collections::BTreeSet,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use lab::{
-    image::{Image, Name},
+    image::Name,
     world::{Clock, Said, Worker, inside::Place},
 };
 use policy::{Daemon, End, Group, Proposal};
@@ -20,7 +20,7 @@ use crate::{
     judge::{self, Evidence},
     message::{Job, News, Order},
     observation::{self, Observation},
-    record::{CellRecord, Verdict},
+    record::{self, CellRecord, Verdict},
     schedule::{self, Machines, Progress, blank, fill},
 };
 
@@ -33,6 +33,12 @@ pub fn images(cells: &[Cell]) -> Vec<Name> {
     daemons.into_iter().map(Name::from).collect()
 }
 
+/// The file trees of these daemons.
+pub(crate) fn trees(machines: &Machines, daemons: impl IntoIterator<Item = Daemon>) -> Vec<(Daemon, PathBuf)> {
+    let daemons: BTreeSet<_> = daemons.into_iter().collect();
+    daemons.into_iter().filter_map(|daemon| Some((daemon, machines.image(daemon)?.root()))).collect()
+}
+
 fn daemons(cell: &Cell) -> Vec<Daemon> {
     let routers = cell.cloud.vpcs.values().map(|vpc| vpc.router);
     routers.chain(cell.customers.values().map(|customer| customer.daemon)).collect()
@@ -43,11 +49,20 @@ pub(crate) struct Hand<'a> {
     machines: &'a Machines,
     out: &'a Path,
     worker: Option<Worker>,
+    /// Where the worker's daemons log, which outlast their cells.
+    logs: PathBuf,
 }
 
 impl<'a> Hand<'a> {
-    pub fn new(machines: &'a Machines, out: &'a Path) -> Self {
-        Self { machines, out, worker: None }
+    /// No two hands of a run have the same number.
+    pub fn new(machines: &'a Machines, out: &'a Path, number: usize) -> Self {
+        Self { machines, out, worker: None, logs: out.join(format!(".daemons-{number}")) }
+    }
+}
+
+impl Drop for Hand<'_> {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -55,10 +70,13 @@ impl schedule::Hand for Hand<'_> {
     fn cell(&mut self, cell: &Cell, progress: &dyn Progress) -> CellRecord {
         let clock = Instant::now();
         let mut record = blank(cell, |daemon| self.version(daemon));
-        if cell.needs_virtual_time() && !self.machines.world.has_virtual_time() {
+        if cell.needs_virtual_time() && !self.machines.has_virtual_time() {
             record.verdict = Verdict::Skipped;
-            record.reason =
-                format!("the {} world has no virtual time, and the scenario holds too long", self.machines.world);
+            record.reason = match self.machines.clock {
+                Clock::Virtual => format!("the {} world has no virtual time", self.machines.world),
+                Clock::Wall => "the run is in real time".to_owned(),
+            };
+            record.reason.push_str(", and the scenario holds too long");
             return record;
         }
         if let Some(lacking) = self.unsupported(cell) {
@@ -67,28 +85,27 @@ impl schedule::Hand for Hand<'_> {
             return record;
         }
         let folder = self.out.join("cells").join(&cell.id);
-        if let Err(e) = self.observe(cell, &folder, progress).and_then(|()| self.judge(cell, &folder, &mut record)) {
+        let observed = self.observe(cell, &folder, &mut record, progress);
+        let judging = Instant::now();
+        if let Err(e) = observed.and_then(|()| self.judge(cell, &folder, &mut record)) {
             record.verdict = Verdict::Broken;
             record.reason = e.to_string();
         }
         if record.verdict == Verdict::Broken {
             // Whatever broke it must not break the next cell.
-            self.worker = None;
+            self.end();
         }
+        record.spent.judgement_us = micros(judging.elapsed());
         record.wall_ms = clock.elapsed().as_millis() as u64;
         record
     }
 }
 
 impl Hand<'_> {
-    fn image(&self, daemon: Daemon) -> Option<&Image> {
-        self.machines.images.iter().find(|image| image.name == Name::from(daemon))
-    }
-
     /// What one of its daemons lacks for the policy, as its image found out when it was made.
     fn unsupported(&self, cell: &Cell) -> Option<String> {
         cell.connections().into_iter().flatten().find_map(|End { daemon, policy, .. }| {
-            let image = self.image(daemon?)?;
+            let image = self.machines.image(daemon?)?;
             let groups = policy.ike.iter().map(Proposal::ike_group);
             let groups: BTreeSet<_> = groups.chain(policy.esp.iter().filter_map(|esp| esp.group)).collect();
             let lacks = |group: &&Group| image.made.facts.get(group.name()).is_some_and(|answer| answer == "no");
@@ -98,21 +115,31 @@ impl Hand<'_> {
     }
 
     /// Has the worker run the cell.
-    fn observe(&mut self, cell: &Cell, folder: &Path, progress: &dyn Progress) -> Result<()> {
+    fn observe(&mut self, cell: &Cell, folder: &Path, record: &mut CellRecord, progress: &dyn Progress) -> Result<()> {
         schedule::fresh(folder)?;
-        let trees = daemons(cell).into_iter().filter_map(|daemon| {
-            let image = self.image(daemon)?;
-            Some((daemon, image.root()))
-        });
-        let job = Job { cell: cell.clone(), folder: folder.to_owned(), trees: trees.collect() };
+        let observed = self.ask(cell, folder, &mut record.spent, progress);
+        if observed.is_err() {
+            // What the daemons said last is what explains it.
+            self.keep_logs(folder);
+        }
+        observed
+    }
+
+    fn ask(&mut self, cell: &Cell, folder: &Path, spent: &mut record::Spent, progress: &dyn Progress) -> Result<()> {
+        let trees = trees(self.machines, daemons(cell));
+        let job = Job { cell: cell.clone(), folder: folder.to_owned(), logs: self.logs.clone(), trees };
         progress.doing(&cell.id, &format!("start a worker in the {} world", self.machines.world));
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
             None => {
-                let place = Place { writable: self.out.to_owned() };
-                Worker::start(&self.machines.world, Clock::Virtual, &self.machines.program, &place)?
+                let (place, booting) = (Place { writable: self.out.to_owned() }, Instant::now());
+                let Machines { world, clock, program, .. } = self.machines;
+                let worker = Worker::start(world, *clock, program, &place)?;
+                spent.boot_us = micros(booting.elapsed());
+                worker
             }
         };
+        let began = Instant::now();
         worker.send(&Order::Cell(Box::new(job)))?;
         let mut doing = "take the cell".to_owned();
         loop {
@@ -121,7 +148,11 @@ impl Hand<'_> {
                     progress.doing(&cell.id, &what);
                     doing = what;
                 }
-                Said::Message(News::Done) => break,
+                Said::Message(News::Done(ticks)) => {
+                    spent.note(&ticks, began.elapsed());
+                    break;
+                }
+                Said::Message(News::Begun | News::Over(_)) => {}
                 Said::Ended => return Err(worker.ended(&format!("it ended while it was to {doing}")).into()),
                 Said::Silent => {
                     let silence = format!("nothing was heard for {} s while it was to {doing}", PATIENCE.as_secs());
@@ -159,7 +190,33 @@ impl Hand<'_> {
         Ok(())
     }
 
-    fn version(&self, daemon: Daemon) -> String {
-        self.image(daemon).map_or_else(|| daemon.to_string(), |image| image.made.version.clone())
+    /// Ends the worker, and with it all of its daemons.
+    fn end(&mut self) {
+        self.worker = None;
+        // There are none before the first cell.
+        let _ = fs::remove_dir_all(&self.logs);
     }
+
+    /// Copies what daemons have logged since the last cell that came to its end.
+    fn keep_logs(&self, folder: &Path) {
+        for machine in fs::read_dir(&self.logs).into_iter().flatten().flatten() {
+            let place = machine.file_name();
+            let name = Path::new(&place).file_stem().unwrap_or(&place);
+            let to = folder.join(observation::LOGS).join(name);
+            for file in fs::read_dir(machine.path()).into_iter().flatten().flatten() {
+                if file.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+                    // It is about a cell that is broken already.
+                    let _ = fs::create_dir_all(&to).and_then(|()| fs::copy(file.path(), to.join(file.file_name())));
+                }
+            }
+        }
+    }
+
+    fn version(&self, daemon: Daemon) -> String {
+        self.machines.image(daemon).map_or_else(|| daemon.to_string(), |image| image.made.version.clone())
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -74,7 +74,7 @@ pub enum Party {
 
 impl Step {
     /// The VPC and the customer that it connects.
-    pub(crate) fn connects(&self) -> Option<(&str, &str)> {
+    pub fn connects(&self) -> Option<(&str, &str)> {
         match self {
             Self::Connect { vpc, customer } => Some((vpc, customer)),
             _ => None,

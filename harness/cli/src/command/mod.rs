@@ -1,6 +1,7 @@
 //! The commands, and how they end.
 
 pub mod audit;
+pub mod bench;
 pub mod check;
 pub mod doctor;
 pub mod plan;

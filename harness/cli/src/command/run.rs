@@ -6,6 +6,7 @@ use std::{
     thread,
 };
 
+use lab::world::{Choice, Clock};
 use runner::{
     Endpoint, Foreign, Ground, Machines,
     record::{CellRecord, Record, Verdict},
@@ -14,7 +15,7 @@ use scenario::Cell;
 
 use super::{Failure, Outcome, describe, ensure, program, store};
 use crate::{
-    arguments::{RunArguments, WorldChoice},
+    arguments::{RunArguments, Time, WorldChoice},
     files, paint,
     progress::{Proving, duration},
 };
@@ -49,13 +50,22 @@ fn ground(arguments: &RunArguments, cells: &[Cell]) -> Result<Ground, Failure> {
         WorldChoice::Machines(choice) => choice,
         WorldChoice::Modelled => return Ok(Ground::Modelled),
     };
+    let clock = match arguments.time {
+        Time::Virtual => Clock::Virtual,
+        Time::Real => Clock::Wall,
+    };
+    Ok(Ground::Machines(machines(choice, clock, cells)?))
+}
+
+/// What cells with machines are run with; images that it needs are made.
+pub(super) fn machines(choice: Choice, clock: Clock, cells: &[Cell]) -> Result<Machines, Failure> {
     let store = store()?;
     let program = program()?;
     let kind = lab::world::choose(choice, &store, &program)?;
     let mut names: Vec<_> = kind.image().into_iter().collect();
     names.extend(runner::images(cells));
     let images = ensure(&store, &names)?;
-    Ok(Ground::Machines(Machines { world: kind.world(&store)?, images, program }))
+    Ok(Machines { world: kind.world(&store)?, images, clock, program })
 }
 
 fn introduction(ground: &Ground) -> String {
@@ -141,7 +151,7 @@ pub(super) fn fresh(parent: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// A guest has one processor, so each processor gets a guest.
-fn processors() -> usize {
+pub(super) fn processors() -> usize {
     thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 

@@ -15,7 +15,7 @@ use std::{
 
 use lab::{
     image::{Store, default_root},
-    world::{Choice, World},
+    world::{Choice, Clock, World},
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use runner::record::{CellRecord, Verdict};
@@ -146,7 +146,7 @@ impl Proof {
         let images = images.into_iter().filter_map(|name| store.lookup(name)).collect();
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("proof").join(self.cell.id.replace('/', "_"));
         let program = PROGRAM.into();
-        let ground = runner::Ground::Machines(runner::Machines { world, images, program });
+        let ground = runner::Ground::Machines(runner::Machines { world, images, clock: Clock::Virtual, program });
         let run = runner::Run { ground, jobs: 1, out: out.clone() };
         let record = runner::run(&run, std::slice::from_ref(&self.cell), &Silent).map_err(|e| e.to_string())?;
         report::write(&record, &out).map_err(|e| e.to_string())?;

@@ -62,8 +62,8 @@ impl Libreswan {
         Ok(libreswan)
     }
 
-    /// Writes the secrets of these tunnels and has the daemon read them.
-    async fn secrets(&self, tunnels: &[Tunnel]) -> Result<()> {
+    /// Writes the secrets of these tunnels; the daemon reads them when it is told to.
+    async fn write_secrets(&self, tunnels: &[Tunnel]) -> Result<()> {
         let text = tunnels.iter().fold(String::new(), |mut text, Tunnel { local, peer, key, .. }| {
             // Writing to a string cannot fail.
             let _ = write!(text, "{local} {peer} : PSK 0x");
@@ -74,20 +74,19 @@ impl Libreswan {
             text.push('\n');
             text
         });
-        self.machine.write_file(SECRETS, text.into_bytes(), 0o600).await?;
-        self.whack(&["--rereadsecrets"]).await
+        self.machine.write_file(SECRETS, text.into_bytes(), 0o600).await
     }
 
-    async fn whack(&self, arguments: &[&str]) -> Result<()> {
+    async fn whack(&self, arguments: &[&str]) -> Result<String> {
         let mut command = program("whack");
         command.args(arguments);
         self.run(command, &format!("whack {}", arguments.join(" "))).await
     }
 
-    async fn run(&self, command: Command, what: &str) -> Result<()> {
+    async fn run(&self, command: Command, what: &str) -> Result<String> {
         let finished = self.machine.finish(command).await?;
         if finished.status.success() {
-            return Ok(());
+            return Ok(finished.text);
         }
         Err(failed(&self.machine, format!("{what}: {}: {}", finished.status, finished.text.trim())))
     }
@@ -99,8 +98,9 @@ impl Gateway for Libreswan {
             let mut tunnels = self.tunnels.lock().await;
             tunnels.retain(|known| known.name != tunnel.name);
             tunnels.push(tunnel.clone());
-            self.secrets(&tunnels).await?;
-            let file = format!("/run/ipsec/{}.conf", tunnel.name);
+            self.write_secrets(&tunnels).await?;
+            self.whack(&["--rereadsecrets"]).await?;
+            let file = file(tunnel);
             self.machine.write_file(&file, configuration(tunnel).into_bytes(), 0o644).await?;
             for (_, name) in connections(tunnel) {
                 let mut command = program("addconn");
@@ -112,17 +112,27 @@ impl Gateway for Libreswan {
     }
 
     fn initiate<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.whack(&["--initiate", "--asynchronous", "--name", &tunnel.name]).await })
+        Box::pin(async move { self.whack(&["--initiate", "--asynchronous", "--name", &tunnel.name]).await.map(drop) })
     }
 
     fn terminate<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let mut tunnels = self.tunnels.lock().await;
-            for (_, name) in connections(tunnel) {
-                self.whack(&["--delete", "--name", &name]).await?;
-            }
             tunnels.retain(|known| known.name != tunnel.name);
-            self.secrets(&tunnels).await
+            self.write_secrets(&tunnels).await?;
+            for (_, name) in connections(tunnel) {
+                // One message, and so one process, tells both.
+                self.whack(&["--delete", "--name", &name, "--rereadsecrets"]).await?;
+            }
+            self.machine.remove(file(tunnel)).await
+        })
+    }
+
+    fn remains(&self) -> BoxFuture<'_, Result<Option<String>>> {
+        Box::pin(async move {
+            let told = self.whack(&["--showstates", "--briefconnectionstatus"]).await?;
+            let mut lines = told.lines().map(str::trim).filter(|line| !line.is_empty());
+            Ok(lines.find(|line| !line.ends_with("connections: loaded 0, active 0")).map(str::to_owned))
         })
     }
 
@@ -186,6 +196,10 @@ fn section(tunnel: &Tunnel, version: Version, name: &str) -> String {
         }
     }
     text
+}
+
+fn file(tunnel: &Tunnel) -> String {
+    format!("/run/ipsec/{}.conf", tunnel.name)
 }
 
 fn program(name: &str) -> Command {

@@ -4,6 +4,7 @@
 //! is never asked of the daemon: the kernel's SAs and policies tell it.
 
 mod libreswan;
+mod metered;
 mod secrets;
 mod strongswan;
 
@@ -13,8 +14,15 @@ use futures_util::future::BoxFuture;
 use ipnet::Ipv4Net;
 use policy::{Daemon, IkeVersion, Policy, PreSharedKey};
 
-pub(crate) use self::secrets::{ask_for as ask_for_secrets, shared_secrets};
-use crate::{Result, machine::Machine, xfrm};
+use self::metered::Metered;
+pub(crate) use self::secrets::{ask_for as ask_for_secrets, forget as forget_secrets, shared_secrets};
+use crate::{
+    Result,
+    machine::Machine,
+    meter::{self, Work},
+    wait::Wait,
+    xfrm,
+};
 
 /// The daemons rekey this long before the end of a lifetime, and at random up to as much earlier, in seconds:
 /// Openswan's defaults (`rekeymargin=9m`, `rekeyfuzz=100%`), which CloudStack leaves alone. libreswan has them by
@@ -75,16 +83,22 @@ pub trait Gateway: Send + Sync {
     /// What the kernel has of the tunnel.
     fn status<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<Status>>;
 
+    /// What the daemon still knows of tunnels, in words; nothing after the last of them was terminated, in the end.
+    fn remains(&self) -> BoxFuture<'_, Result<Option<String>>>;
+
     /// Ends the daemon at once, as the end of its machine would. An orderly end is not asked for: charon spins
     /// while it waits for its threads, and a thread that spins never lets virtual time go on.
     fn stop(&self) -> BoxFuture<'_, ()>;
 }
 
 /// Starts a daemon on a machine that has the file tree of its image.
-pub async fn start(daemon: Daemon, machine: Arc<Machine>) -> Result<Box<dyn Gateway>> {
+pub async fn start(daemon: Daemon, machine: Arc<Machine>) -> Result<Arc<dyn Gateway>> {
+    let _clock = meter::start(Work::Daemons);
     Ok(match daemon {
-        Daemon::Libreswan => Box::new(libreswan::Libreswan::start(machine).await?),
-        Daemon::Strongswan | Daemon::Strongswan59 => Box::new(strongswan::Strongswan::start(daemon, machine).await?),
+        Daemon::Libreswan => Arc::new(Metered(libreswan::Libreswan::start(machine).await?)),
+        Daemon::Strongswan | Daemon::Strongswan59 => {
+            Arc::new(Metered(strongswan::Strongswan::start(daemon, machine).await?))
+        }
     })
 }
 
@@ -115,6 +129,38 @@ impl fmt::Display for Status {
             if words.is_empty() { "none".to_owned() } else { words.join(", ") }
         };
         write!(f, "up: {}; down: {}; {} SAs", pairs(&self.up), pairs(&self.down), self.sas)
+    }
+}
+
+/// Waits until the tunnel is up; in words what there was of it when the time was over.
+pub(crate) async fn comes_up(
+    gateway: &dyn Gateway,
+    tunnel: &Tunnel,
+    limit: Duration,
+) -> Result<std::result::Result<(), String>> {
+    let _clock = meter::start(Work::Negotiation);
+    let wait = Wait::new("the tunnel", limit);
+    loop {
+        let status = gateway.status(tunnel).await?;
+        if status.is_up() {
+            return Ok(Ok(()));
+        }
+        if wait.again(&status).await.is_err() {
+            return Ok(Err(status.to_string()));
+        }
+    }
+}
+
+/// Waits until nothing of the tunnel is left.
+pub(crate) async fn is_gone(gateway: &dyn Gateway, tunnel: &Tunnel, limit: Duration) -> Result<()> {
+    let _clock = meter::start(Work::Negotiation);
+    let wait = Wait::new(format!("the SAs of {} to go", tunnel.name), limit);
+    loop {
+        let status = gateway.status(tunnel).await?;
+        if status.is_gone() {
+            return Ok(());
+        }
+        wait.again(status).await?;
     }
 }
 

@@ -27,6 +27,12 @@ pub async fn shared_secrets(daemon: Daemon, machine: &Machine) -> Result<Vec<Vec
     Ok(taken_from(&String::from_utf8_lossy(&text), daemon))
 }
 
+/// Empties what the daemon has written down; it appends, and so goes on at the beginning.
+pub async fn forget(machine: &Machine) -> Result<()> {
+    let empty = || fs::OpenOptions::new().write(true).truncate(true).open(FILE).map(drop);
+    machine.attempt("forget the secrets of its daemon", empty).await
+}
+
 fn taken_from(text: &str, daemon: Daemon) -> Vec<Vec<u8>> {
     match daemon {
         Daemon::Libreswan => text.lines().filter_map(hex::decode).filter(|secret| !secret.is_empty()).collect(),

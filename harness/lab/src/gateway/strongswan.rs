@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, os::unix::net::UnixStream, process::Command, sy
 
 use futures_util::future::BoxFuture;
 use policy::{Daemon, IkeVersion, Proposal};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::sync::Mutex;
 
 use super::{DPD_DELAY, DPD_TIMEOUT, Gateway, REKEY_MARGIN, START, Status, Tunnel, kernel_status, secrets};
@@ -142,6 +142,24 @@ struct Answer {
     errmsg: Option<String>,
 }
 
+/// Of `stats`.
+#[derive(Deserialize)]
+struct Stats {
+    ikesas: IkeSas,
+}
+
+#[derive(Deserialize)]
+struct IkeSas {
+    total: String,
+}
+
+/// Of `get-conns`.
+#[derive(Deserialize)]
+struct Connections {
+    #[serde(default)]
+    conns: Vec<String>,
+}
+
 impl Strongswan {
     pub async fn start(daemon: Daemon, machine: Arc<Machine>) -> Result<Self> {
         // A charon that was killed leaves its socket and its process id.
@@ -169,20 +187,18 @@ impl Strongswan {
     }
 
     async fn request(&self, command: &str, message: impl Serialize) -> Result<()> {
-        let answer: Answer = self
-            .vici
-            .lock()
-            .await
-            .request(command, message)
-            .await
-            .map_err(|e| failed(self.daemon, &self.machine, format!("{command}: {e}")))?;
-        match answer {
+        match self.ask(command, message).await? {
             Answer { success: Some(false), errmsg } => {
                 let why = errmsg.unwrap_or_else(|| "no reason given".to_owned());
                 Err(failed(self.daemon, &self.machine, format!("{command}: {why}")))
             }
             _ => Ok(()),
         }
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, command: &str, message: impl Serialize) -> Result<T> {
+        let answer = self.vici.lock().await.request(command, message).await;
+        answer.map_err(|e| failed(self.daemon, &self.machine, format!("{command}: {e}")))
     }
 }
 
@@ -223,6 +239,18 @@ impl Gateway for Strongswan {
 
     fn status<'a>(&'a self, tunnel: &'a Tunnel) -> BoxFuture<'a, Result<Status>> {
         Box::pin(kernel_status(&self.machine, tunnel))
+    }
+
+    fn remains(&self) -> BoxFuture<'_, Result<Option<String>>> {
+        Box::pin(async move {
+            let Stats { ikesas } = self.ask("stats", ()).await?;
+            let Connections { conns } = self.ask("get-conns", ()).await?;
+            Ok(match (ikesas.total.as_str(), conns.first()) {
+                ("0", None) => None,
+                (total, None) => Some(format!("{total} IKE SAs")),
+                (total, Some(first)) => Some(format!("{total} IKE SAs and the connection {first}")),
+            })
+        })
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {

@@ -51,13 +51,8 @@ pub(super) struct Batch {
 
 impl Batch {
     pub fn source_nat(interface: &str, inside: &[Ipv4Net], exempt: &[(Ipv4Net, Ipv4Net)]) -> Self {
-        let mut batch = Self { bytes: Vec::new(), labels: Vec::new(), last: 0 };
-        let name = |body: &mut Vec<u8>| text(body, 1, TABLE);
-        batch.mark(BATCH_BEGIN, "the transaction");
-        // A table can be deleted only if it is there; creating one that is there changes nothing.
-        batch.add(NEW_TABLE, NLM_F_CREATE, format!("make sure of table {TABLE}"), name);
-        batch.add(DELETE_TABLE, 0, format!("delete table {TABLE}"), name);
-        batch.add(NEW_TABLE, NLM_F_CREATE, format!("create table {TABLE}"), name);
+        let mut batch = Self::without_table();
+        batch.add(NEW_TABLE, NLM_F_CREATE, format!("create table {TABLE}"), |body| text(body, 1, TABLE));
         batch.chain(FORWARD, "filter", HOOK_FORWARD, PRIORITY_FILTER);
         for (network, length) in PRIVATE {
             let network = Ipv4Net::new_assert(network, length);
@@ -87,9 +82,29 @@ impl Batch {
                 expression(list, "masq", |_| ());
             });
         }
-        batch.acknowledge_last();
-        batch.mark(BATCH_END, "the transaction's end");
+        batch.ended()
+    }
+
+    /// Takes everything away.
+    pub fn clear() -> Self {
+        Self::without_table().ended()
+    }
+
+    /// The beginning of every transaction. A table can be deleted only if it is there; creating one that is there
+    /// changes nothing.
+    fn without_table() -> Self {
+        let mut batch = Self { bytes: Vec::new(), labels: Vec::new(), last: 0 };
+        let name = |body: &mut Vec<u8>| text(body, 1, TABLE);
+        batch.mark(BATCH_BEGIN, "the transaction");
+        batch.add(NEW_TABLE, NLM_F_CREATE, format!("make sure of table {TABLE}"), name);
+        batch.add(DELETE_TABLE, 0, format!("delete table {TABLE}"), name);
         batch
+    }
+
+    fn ended(mut self) -> Self {
+        self.acknowledge_last();
+        self.mark(BATCH_END, "the transaction's end");
+        self
     }
 
     pub fn bytes(&self) -> &[u8] {

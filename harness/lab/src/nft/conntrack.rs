@@ -37,6 +37,20 @@ pub(super) fn forget_stale(socket: &OwnedFd, inside: &[Ipv4Net], exempt: &[(Ipv4
     Ok(())
 }
 
+pub(super) fn count(socket: &OwnedFd) -> io::Result<usize> {
+    let mut count = 0;
+    netlink::request(socket, &message(GET, NLM_F_DUMP, |_| ()), |_| {
+        count += 1;
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+/// A deletion that names no entry means all of the family.
+pub(super) fn forget_all(socket: &OwnedFd) -> io::Result<()> {
+    netlink::request(socket, &message(DELETE, NLM_F_ACK, |_| ()), |_| Ok(()))
+}
+
 /// The original tuple of an entry, if it is translated although exempt, or the reverse. Entries between
 /// inner networks are never translated and go too; the next packet makes them again as they were.
 fn stale_tuple(entry: &[u8], inside: &[Ipv4Net], exempt: &[(Ipv4Net, Ipv4Net)]) -> Option<Vec<u8>> {

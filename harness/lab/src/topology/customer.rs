@@ -6,46 +6,52 @@ use ipnet::Ipv4Net;
 use tokio::sync::Mutex;
 use wire::audit::Side;
 
-use super::{CustomerPlan, Lab, translate};
+use super::{CustomerPlan, Lab, Seat, translate};
 use crate::{
     Result,
-    gateway::{self, Gateway, Tunnel},
-    machine::Machine,
+    gateway::{Gateway, Tunnel},
+    meter::{self, Work},
 };
 
 pub struct Customer {
     plan: CustomerPlan,
-    address: Ipv4Addr,
     tunnels: Mutex<Vec<Tunnel>>,
-    gateway: Box<dyn Gateway>,
-    machine: Arc<Machine>,
+    seat: Seat,
 }
 
 impl Customer {
     pub(super) async fn build(lab: &Lab, plan: CustomerPlan, address: Ipv4Addr) -> Result<Self> {
         let name = format!("gateway-{}", plan.name);
-        let machine = lab.gateway(&name, plan.daemon, &format!("c-{}", plan.name), address).await?;
+        let seat = lab.gateway(&name, &format!("c-{}", plan.name), plan.daemon, address).await?;
         for (number, &subnet) in plan.subnets.iter().enumerate() {
             let inside = Ipv4Addr::from_bits(subnet.network().to_bits() + 1);
-            let (station, interface) = (format!("{}.{number}", plan.name), format!("lan{number}"));
-            lab.add_station(&station, Side::Remote, &machine, &interface, inside, subnet).await?;
+            let (station, interface) = lan(&plan, number);
+            lab.add_station(&station, Side::Remote, &seat.machine, &interface, inside, subnet).await?;
         }
-        translate(&machine, &plan.subnets, &[]).await?;
-        let gateway = gateway::start(plan.daemon, Arc::clone(&machine)).await?;
-        Ok(Self { plan, address, tunnels: Mutex::default(), gateway, machine })
+        translate(&seat.machine, &plan.subnets, &[]).await?;
+        Ok(Self { plan, tunnels: Mutex::default(), seat })
     }
 
     pub fn address(&self) -> Ipv4Addr {
-        self.address
+        self.seat.address
     }
 
     /// Configures the gateway, which then answers the peer.
     pub async fn configure(&self, tunnel: Tunnel) -> Result<()> {
+        let _clock = meter::start(Work::Laboratory);
         let mut tunnels = self.tunnels.lock().await;
-        self.gateway.apply(&tunnel).await?;
+        self.gateway()?.apply(&tunnel).await?;
         tunnels.retain(|known| known.name != tunnel.name);
         tunnels.push(tunnel);
         self.exempt(&tunnels).await
+    }
+
+    pub(super) fn gateway(&self) -> Result<Arc<dyn Gateway>> {
+        self.seat.gateway()
+    }
+
+    pub(super) fn subnets(&self) -> &[Ipv4Net] {
+        &self.plan.subnets
     }
 
     /// What its tunnel to a VPC is called.
@@ -57,7 +63,7 @@ impl Customer {
     pub(super) async fn initiate(&self, tunnel: &str) -> Result<()> {
         let tunnels = self.tunnels.lock().await;
         match tunnels.iter().find(|known| known.name == tunnel) {
-            Some(tunnel) => self.gateway.initiate(tunnel).await,
+            Some(tunnel) => self.gateway()?.initiate(tunnel).await,
             None => Ok(()),
         }
     }
@@ -70,12 +76,32 @@ impl Customer {
     pub(super) async fn forget(&self, tunnel: &str) -> Result<()> {
         let mut tunnels = self.tunnels.lock().await;
         let Some(at) = tunnels.iter().position(|known| known.name == tunnel) else { return Ok(()) };
-        self.gateway.terminate(&tunnels.remove(at)).await?;
+        self.gateway()?.terminate(&tunnels.remove(at)).await?;
         self.exempt(&tunnels).await
+    }
+
+    /// Forgets every tunnel, and gives the gateway back.
+    pub(super) async fn leave(self: Arc<Self>, lab: &Lab) -> Result<()> {
+        // Who still holds on to it keeps it from being used again.
+        let Some(Self { plan, tunnels, seat }) = Arc::into_inner(self) else { return Ok(()) };
+        for tunnel in tunnels.into_inner() {
+            seat.gateway()?.terminate(&tunnel).await?;
+        }
+        for number in 0..plan.subnets.len() {
+            let (station, interface) = lan(&plan, number);
+            seat.machine.remove_interface(&interface).await?;
+            lab.remove_station(&station);
+        }
+        lab.park(seat).await
     }
 
     async fn exempt(&self, tunnels: &[Tunnel]) -> Result<()> {
         let pairs: Vec<_> = tunnels.iter().flat_map(Tunnel::pairs).collect();
-        translate(&self.machine, &self.plan.subnets, &pairs).await
+        translate(&self.seat.machine, &self.plan.subnets, &pairs).await
     }
+}
+
+/// A subnet's host, and the gateway's interface to it.
+fn lan(plan: &CustomerPlan, number: usize) -> (String, String) {
+    (format!("{}.{number}", plan.name), format!("lan{number}"))
 }

@@ -9,7 +9,12 @@ use wire::{
 };
 
 use super::Lab;
-use crate::{Error, Result, station::Station, wait::Wait};
+use crate::{
+    Error, Result,
+    meter::{self, Work},
+    station::Station,
+    wait::Wait,
+};
 
 /// One direction between two stations.
 pub struct Flow {
@@ -35,6 +40,7 @@ impl Lab {
         expected: Expected,
         limit: Duration,
     ) -> Result<Exchange> {
+        let _clock = meter::start(Work::Traffic);
         let mut pending = Vec::new();
         let mut exchange = Exchange::default();
         for sequence in 1..=packets {
@@ -73,16 +79,19 @@ impl Lab {
 
     /// Waits until no frame has been captured for a while.
     async fn quiet(&self, what: String, limit: Duration) -> Result<()> {
-        let wait = Wait::new(what, limit);
-        let (mut last, mut since) = (self.frames().await, Instant::now());
-        while since.elapsed() < RESOLUTION {
-            wait.again(format!("silence for {} ms", since.elapsed().as_millis())).await?;
-            let frames = self.frames().await;
-            if frames != last {
-                (last, since) = (frames, Instant::now());
+        let deadline = Instant::now() + limit;
+        loop {
+            let before = self.frames().await;
+            tokio::time::sleep(RESOLUTION).await;
+            let new = self.frames().await - before;
+            if new == 0 {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let last = format!("{new} frames in the last {} ms", RESOLUTION.as_millis());
+                return Err(Error::Deadline { what, waited_ms: limit.as_millis(), last });
             }
         }
-        Ok(())
     }
 }
 

@@ -7,18 +7,16 @@ use std::{
 };
 
 use cloud::router::{Fabric, Future, Router, RouterError, RouterPlan, Tier, TunnelStatus, Usage};
-use ipnet::Ipv4Net;
-use policy::{Daemon, Initiator};
+use policy::Initiator;
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 use wire::audit::Side;
 
-use super::{Lab, before, translate};
+use super::{Lab, Seat, WAN, translate};
 use crate::{
     Error, Result,
     gateway::{self, Gateway, Tunnel},
     machine::Machine,
-    wait::Wait,
     xfrm,
 };
 
@@ -34,7 +32,7 @@ pub struct Deployment(pub Arc<Lab>);
 impl Fabric for Deployment {
     fn deploy(&self, plan: RouterPlan) -> Future<'_, Arc<dyn Router>> {
         Box::pin(async move {
-            let router = VirtualRouter::build(Arc::clone(&self.0), plan).await.map_err(|e| self.0.failed(e))?;
+            let router = self.0.work(VirtualRouter::build(Arc::clone(&self.0), plan)).await?;
             Ok(Arc::new(router) as Arc<dyn Router>)
         })
     }
@@ -44,10 +42,10 @@ impl Fabric for Deployment {
 struct VirtualRouter {
     lab: Arc<Lab>,
     plan: RouterPlan,
-    daemon: Daemon,
     tiers: Mutex<BTreeMap<String, String>>,
     tunnels: Mutex<BTreeMap<Uuid, Carried>>,
-    gateway: AsyncMutex<Option<Arc<dyn Gateway>>>,
+    /// Until it is destroyed.
+    seat: AsyncMutex<Option<Seat>>,
     machine: Arc<Machine>,
 }
 
@@ -67,24 +65,19 @@ impl VirtualRouter {
             Error::Address(format!("no router is planned for the VPC `{}`, only for {}", plan.vpc, known.join(", ")))
         })?;
         let name = format!("router-{}", plan.vpc);
-        let interface = format!("r-{}", plan.vpc);
-        let machine = lab.gateway(&name, daemon, &interface, plan.public_address).await?;
-        translate(&machine, &[plan.cidr], &[]).await?;
-        let gateway = gateway::start(daemon, Arc::clone(&machine)).await?;
-        Ok(Self {
-            lab,
-            plan,
-            daemon,
-            tiers: Mutex::default(),
-            tunnels: Mutex::default(),
-            gateway: AsyncMutex::new(Some(gateway.into())),
-            machine,
-        })
+        let seat = lab.gateway(&name, &format!("r-{}", plan.vpc), daemon, plan.public_address).await?;
+        translate(&seat.machine, &[plan.cidr], &[]).await?;
+        let machine = Arc::clone(&seat.machine);
+        let (tiers, tunnels) = (Mutex::default(), Mutex::default());
+        Ok(Self { lab, plan, tiers, tunnels, seat: AsyncMutex::new(Some(seat)), machine })
     }
 
     async fn gateway(&self) -> Result<Arc<dyn Gateway>> {
-        let gone = || Error::MachineGone { machine: self.machine.name().to_owned() };
-        self.gateway.lock().await.clone().ok_or_else(gone)
+        self.seat.lock().await.as_ref().ok_or_else(|| self.gone())?.gateway()
+    }
+
+    fn gone(&self) -> Error {
+        Error::MachineGone { machine: self.machine.name().to_owned() }
     }
 
     fn tunnel(&self, connection: Uuid) -> Option<Tunnel> {
@@ -152,17 +145,17 @@ impl VirtualRouter {
         if wanted.passive || !wanted.wait {
             return Ok(Ok(()));
         }
-        let wait = Wait::new("the tunnel", PATIENCE);
-        loop {
-            let status = gateway.status(&tunnel).await?;
-            if status.is_up() {
-                return Ok(Ok(()));
-            }
-            if wait.again(&status).await.is_err() {
-                self.forget(wanted.connection).await?;
-                return Ok(Err(status.to_string()));
-            }
+        let up = gateway::comes_up(gateway.as_ref(), &tunnel, PATIENCE).await?;
+        if up.is_err() {
+            self.forget(wanted.connection).await?;
         }
+        Ok(up)
+    }
+
+    async fn status_of(&self, connection: Uuid) -> Result<TunnelStatus> {
+        let Some(tunnel) = self.tunnel(connection) else { return Ok(TunnelStatus::Down) };
+        let up = self.gateway().await?.status(&tunnel).await?.is_up();
+        Ok(if up { TunnelStatus::Up } else { TunnelStatus::Down })
     }
 
     /// Kernels count the inner packets, headers included. Two tunnels to one peer at a time are not told apart.
@@ -181,11 +174,11 @@ impl VirtualRouter {
 
     /// As if its plug were pulled: the daemon is gone, and with it all that the kernel had of its tunnels.
     async fn shut_down(&self) -> Result<()> {
-        if let Some(gateway) = self.gateway.lock().await.take() {
-            gateway.stop().await;
+        if let Some(seat) = &mut *self.seat.lock().await {
+            seat.stop().await;
         }
-        for interface in self.interfaces() {
-            self.machine.take_down(&interface).await?;
+        for interface in self.interfaces().iter().map(String::as_str).chain([WAN]) {
+            self.machine.take_down(interface).await?;
         }
         xfrm::clear(&self.machine).await?;
         self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -196,16 +189,15 @@ impl VirtualRouter {
         for interface in self.interfaces() {
             self.machine.bring_up(&interface).await?;
         }
-        // Addresses outlast an interface that is down, routes do not.
-        self.machine.add_route(Ipv4Net::default(), before(self.plan.public_address)).await?;
-        let gateway = gateway::start(self.daemon, Arc::clone(&self.machine)).await?;
-        *self.gateway.lock().await = Some(gateway.into());
-        Ok(())
+        let mut seat = self.seat.lock().await;
+        let seat = seat.as_mut().ok_or_else(|| self.gone())?;
+        seat.connect().await?;
+        seat.start().await
     }
 
     fn interfaces(&self) -> Vec<String> {
         let tiers = self.tiers.lock().unwrap_or_else(PoisonError::into_inner);
-        tiers.values().cloned().chain([super::WAN.to_owned()]).collect()
+        tiers.values().cloned().collect()
     }
 
     async fn forget(&self, connection: Uuid) -> Result<()> {
@@ -216,72 +208,60 @@ impl VirtualRouter {
         self.exempt().await
     }
 
+    /// Gives the gateway back to the laboratory.
+    async fn leave(&self) -> Result<()> {
+        let tiers: Vec<String> = self.tiers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        for tier in tiers {
+            self.drop_tier(&tier).await?;
+        }
+        match self.seat.lock().await.take() {
+            Some(seat) => self.lab.park(seat).await,
+            None => Ok(()),
+        }
+    }
+
     async fn take_down(&self, gateway: &dyn Gateway, tunnel: &Tunnel) -> Result<()> {
         gateway.terminate(tunnel).await?;
-        let wait = Wait::new(format!("the SAs of {} to go", tunnel.name), FAREWELL);
-        loop {
-            let status = gateway.status(tunnel).await?;
-            if status.is_gone() {
-                return Ok(());
-            }
-            wait.again(status).await?;
-        }
+        gateway::is_gone(gateway, tunnel, FAREWELL).await
     }
 }
 
 impl Router for VirtualRouter {
     fn add_tier(&self, tier: Tier) -> Future<'_, ()> {
-        Box::pin(async move { self.take_tier(tier).await.map_err(|e| self.lab.failed(e)) })
+        self.lab.work(self.take_tier(tier))
     }
 
     fn remove_tier(&self, name: &str) -> Future<'_, ()> {
         let name = name.to_owned();
-        Box::pin(async move { self.drop_tier(&name).await.map_err(|e| self.lab.failed(e)) })
+        self.lab.work(async move { self.drop_tier(&name).await })
     }
 
     fn apply(&self, tunnel: cloud::router::Tunnel) -> Future<'_, ()> {
-        Box::pin(async move {
-            self.establish(tunnel).await.map_err(|e| self.lab.failed(e))?.map_err(RouterError::NotEstablished)
-        })
+        Box::pin(async move { self.lab.work(self.establish(tunnel)).await?.map_err(RouterError::NotEstablished) })
     }
 
     fn remove(&self, connection: Uuid) -> Future<'_, ()> {
-        Box::pin(async move { self.forget(connection).await.map_err(|e| self.lab.failed(e)) })
+        self.lab.work(self.forget(connection))
     }
 
     fn status(&self, connection: Uuid) -> Future<'_, TunnelStatus> {
-        Box::pin(async move {
-            let Some(tunnel) = self.tunnel(connection) else { return Ok(TunnelStatus::Down) };
-            let gateway = self.gateway().await.map_err(|e| self.lab.failed(e))?;
-            let up = gateway.status(&tunnel).await.map_err(|e| self.lab.failed(e))?.is_up();
-            Ok(if up { TunnelStatus::Up } else { TunnelStatus::Down })
-        })
+        self.lab.work(self.status_of(connection))
     }
 
     fn usage(&self, connection: Uuid) -> Future<'_, Usage> {
-        Box::pin(async move { self.usage_of(connection).await.map_err(|e| self.lab.failed(e)) })
+        self.lab.work(self.usage_of(connection))
     }
 
     fn stop(&self) -> Future<'_, ()> {
-        Box::pin(async move { self.shut_down().await.map_err(|e| self.lab.failed(e)) })
+        self.lab.work(self.shut_down())
     }
 
     fn start(&self) -> Future<'_, ()> {
-        Box::pin(async move { self.boot().await.map_err(|e| self.lab.failed(e)) })
+        self.lab.work(self.boot())
     }
 
     fn destroy(&self) -> Future<'_, ()> {
-        Box::pin(async move {
-            let tiers: Vec<String> =
-                self.tiers.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
-            for tier in tiers {
-                self.drop_tier(&tier).await.map_err(|e| self.lab.failed(e))?;
-            }
-            if let Some(gateway) = self.gateway.lock().await.take() {
-                gateway.stop().await;
-            }
-            self.machine.remove_interface(super::WAN).await.map_err(|e| self.lab.failed(e))
-        })
+        self.lab.work(self.leave())
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, sync::Arc};
 
 use lab::{
     gateway::Tunnel,
-    topology::{Customer, CustomerPlan, Deployment, Lab, Plan},
+    topology::{Customer, CustomerPlan, Deployment, Lab, Plan, Stock},
 };
 use scenario::{Cell, Party, Step};
 use wire::{
@@ -26,18 +26,24 @@ use crate::{
 };
 
 /// Runs the cell. Whatever happens, what was seen is returned, and nothing of the cell is left.
-pub(crate) async fn drive(job: &Job, tell: Tell<'_>) -> (Observation, Facts) {
+pub(crate) async fn drive(job: &Job, stock: &Arc<Stock>, tell: Tell<'_>) -> (Observation, Facts) {
     let notebook = Notebook::open();
     let mut facts = Facts::default();
-    if let Err(failure) = cell(job, tell, &notebook, &mut facts).await {
+    if let Err(failure) = cell(job, stock, tell, &notebook, &mut facts).await {
         notebook.write(|pages| pages.broken = Some(failure.reason().to_owned()));
     }
     (notebook.close(), facts)
 }
 
-async fn cell(job: &Job, tell: Tell<'_>, notebook: &Notebook, facts: &mut Facts) -> Result<(), Failure> {
+async fn cell(
+    job: &Job,
+    stock: &Arc<Stock>,
+    tell: Tell<'_>,
+    notebook: &Notebook,
+    facts: &mut Facts,
+) -> Result<(), Failure> {
     tell("build the laboratory".into());
-    let lab = Lab::build(plan(job)).await?;
+    let lab = Lab::build(plan(job), Arc::clone(stock)).await?;
     lab::link::raise_loopback().await?;
     let fabric = Arc::new(Deployment(Arc::clone(&lab)));
     let service = simulator::serve(&job.cell, lab.public_addresses(), fabric).await?;
@@ -57,10 +63,13 @@ async fn cell(job: &Job, tell: Tell<'_>, notebook: &Notebook, facts: &mut Facts)
         Err(e) => drive.undo().await.and(Err(e)),
     };
     service.stop().await;
-    match lab.failure() {
-        Some(reason) => Err(Failure::Broken(reason)),
-        None => driven.and(undone),
+    if let Some(reason) = lab.failure() {
+        return Err(Failure::Broken(reason));
     }
+    driven.and(undone)?;
+    lab.leave().await?;
+    notebook.write(|pages| pages.machines = lab.kept());
+    Ok(())
 }
 
 fn plan(job: &Job) -> Plan {
@@ -79,6 +88,7 @@ fn plan(job: &Job) -> Plan {
         initiator: job.cell.initiator,
         trees: job.trees.clone(),
         standing: None,
+        captured: true,
     }
 }
 

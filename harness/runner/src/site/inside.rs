@@ -8,7 +8,7 @@ use std::{
 
 use cloud::{Fabric, Router, RouterError, RouterPlan};
 use lab::{
-    topology::{Deployment, Lab, Plan},
+    topology::{Deployment, Lab, Plan, Stock},
     world::inside::Channel,
 };
 use policy::Initiator;
@@ -30,8 +30,9 @@ pub(crate) async fn serve(job: SiteJob, channel: Channel) -> Result<()> {
         initiator: Initiator::Cloud,
         trees,
         standing: Some(standing),
+        captured: false,
     };
-    let lab = Lab::build(plan).await?;
+    let lab = Lab::build(plan, Stock::empty()).await?;
     channel.send(&News::Ready(Addresses { public: lab.public_addresses(), customers: lab.customer_addresses() }))?;
     let routers = Arc::new(Routers { deployment: Deployment(lab), deployed: Mutex::default() });
     let mut requests = requests(channel.clone());

@@ -1,0 +1,234 @@
+//! Seats: gateways whose machine and daemon outlast the cell that they were made for.
+//!
+//! A daemon takes longer to start than a tunnel takes to come up. So a worker keeps a [`Stock`] of gateways, and a
+//! laboratory that needs one of the same name, daemon and address takes it from there. Between two cells a gateway is
+//! cut off from the internet, and has no rules and no tracked connections. Whether anything else is left of the former
+//! cell is looked at before the next begins: a gateway of which something is left is not used again.
+
+use std::{
+    fs, io,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use ipnet::Ipv4Net;
+use policy::Daemon;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::{WAN, before};
+use crate::{
+    Error, Result,
+    gateway::{self, Gateway},
+    link::{self, End},
+    machine::{FileTree, Machine},
+    nft, xfrm,
+};
+
+/// As many gateways wait for another cell; those that waited longest make room.
+const ROOM: usize = 16;
+
+/// What a worker keeps from cell to cell. It is for one laboratory at a time.
+pub struct Stock {
+    /// Where logs of daemons are written that may outlast a cell; without such a folder nothing is kept.
+    logs: Option<PathBuf>,
+    internet: AsyncMutex<Option<Arc<Machine>>>,
+    parked: Mutex<Vec<Seat>>,
+    made: Mutex<u16>,
+}
+
+/// A gateway and its link to the internet.
+pub(super) struct Seat {
+    pub name: String,
+    pub daemon: Daemon,
+    pub address: Ipv4Addr,
+    /// The internet's end of the link.
+    pub interface: String,
+    pub machine: Arc<Machine>,
+    /// Absent while it is switched off.
+    gateway: Option<Arc<dyn Gateway>>,
+    logs: PathBuf,
+}
+
+/// What a seat is made from.
+pub(super) struct Wanted<'a> {
+    pub name: &'a str,
+    pub daemon: Daemon,
+    pub address: Ipv4Addr,
+    /// The daemon's file tree.
+    pub root: &'a Path,
+    /// Where the laboratory wants its log, if it does not come from the stock.
+    pub logs: &'a Path,
+    /// Whether the daemon is to tell what its key exchanges come to.
+    pub secrets: bool,
+}
+
+impl Stock {
+    /// Keeps gateways, whose daemons write their logs beneath this folder.
+    pub fn keeping(logs: PathBuf) -> Arc<Self> {
+        Self::new(Some(logs))
+    }
+
+    /// Keeps nothing: every gateway is made for its laboratory and ends with it.
+    pub fn empty() -> Arc<Self> {
+        Self::new(None)
+    }
+
+    fn new(logs: Option<PathBuf>) -> Arc<Self> {
+        let (internet, parked) = (AsyncMutex::default(), Mutex::default());
+        Arc::new(Self { logs, internet, parked, made: Mutex::default() })
+    }
+
+    pub(super) async fn internet(&self) -> Result<Arc<Machine>> {
+        let mut internet = self.internet.lock().await;
+        if let Some(internet) = &*internet {
+            return Ok(Arc::clone(internet));
+        }
+        let machine = Arc::new(Machine::new("internet", None).await?);
+        machine.sysctl("net/ipv4/ip_forward", "1").await?;
+        Ok(Arc::clone(internet.insert(machine)))
+    }
+
+    /// A seat of the stock, if there is one of which nothing is left; or why the one that there is cannot be used.
+    pub(super) async fn take(&self, wanted: &Wanted<'_>) -> Result<Option<Result<Seat, String>>> {
+        let seat = {
+            let mut parked = self.parked();
+            let fits =
+                |seat: &Seat| (&*seat.name, seat.daemon, seat.address) == (wanted.name, wanted.daemon, wanted.address);
+            parked.iter().position(fits).map(|at| parked.remove(at))
+        };
+        let Some(seat) = seat else { return Ok(None) };
+        Ok(Some(match seat.remains().await? {
+            None => Ok(seat),
+            Some(left) => {
+                let reason = format!("{} had {left} of a former cell, and another took its place", seat.name);
+                seat.leave(&*self.internet().await?).await?;
+                Err(reason)
+            }
+        }))
+    }
+
+    pub(super) async fn make(&self, wanted: &Wanted<'_>) -> Result<Seat> {
+        let Wanted { name, daemon, address, root, logs, secrets } = *wanted;
+        let number = {
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            *made += 1;
+            *made
+        };
+        let place = format!("{name}.{number}");
+        let logs = self.logs.as_ref().map_or_else(|| logs.to_owned(), |kept| kept.join(&place));
+        fs::create_dir_all(&logs).map_err(Error::file(&logs))?;
+        let internet = self.internet().await?;
+        let files = FileTree { root: root.to_owned(), logs: logs.clone() };
+        let machine = Machine::at(name, &place, Some(files)).await?;
+        machine.sysctl("net/ipv4/ip_forward", "1").await?;
+        let interface = format!("g{number}");
+        // Hardware addresses of the internet's links are told from those of stations by their highest bit.
+        let [near, far] = [0x8000, 0xc000].map(|kind| kind | number);
+        let near = End { machine: &internet, interface: &interface, station: near };
+        link::connect(near, End { machine: &machine, interface: WAN, station: far }).await?;
+        internet.add_address(&interface, before(address), 30).await?;
+        machine.add_address(WAN, address, 30).await?;
+        machine.add_route(Ipv4Net::default(), before(address)).await?;
+        if secrets {
+            gateway::ask_for_secrets(&machine).await?;
+        }
+        let machine = Arc::new(machine);
+        let name = name.to_owned();
+        let mut seat = Seat { name, daemon, address, interface, machine, gateway: None, logs };
+        seat.start().await?;
+        Ok(seat)
+    }
+
+    /// Cuts the gateway off, and keeps it for another cell or ends it. What its daemon logged goes to the folder.
+    pub(super) async fn park(&self, seat: Seat, logs: &Path) -> Result<()> {
+        let internet = self.internet().await?;
+        if self.logs.is_none() || seat.gateway.is_none() {
+            return seat.leave(&internet).await;
+        }
+        seat.cut_off(&internet).await?;
+        move_logs(&seat.logs, logs).map_err(Error::file(&seat.logs))?;
+        let oldest = {
+            let mut parked = self.parked();
+            parked.push(seat);
+            (parked.len() > ROOM).then(|| parked.remove(0))
+        };
+        match oldest {
+            Some(seat) => seat.leave(&internet).await,
+            None => Ok(()),
+        }
+    }
+
+    fn parked(&self) -> MutexGuard<'_, Vec<Seat>> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    pub fn gateway(&self) -> Result<Arc<dyn Gateway>> {
+        let gone = || Error::MachineGone { machine: self.name.clone() };
+        self.gateway.clone().ok_or_else(gone)
+    }
+
+    pub async fn start(&mut self) -> Result<()> {
+        self.gateway = Some(gateway::start(self.daemon, Arc::clone(&self.machine)).await?);
+        Ok(())
+    }
+
+    /// Ends the daemon, as the end of its machine would.
+    pub async fn stop(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            gateway.stop().await;
+        }
+    }
+
+    /// Gives the gateway its place on the internet again. Addresses outlast an interface that is down, routes do not.
+    pub async fn connect(&self) -> Result<()> {
+        self.machine.bring_up(WAN).await?;
+        self.machine.add_route(Ipv4Net::default(), before(self.address)).await
+    }
+
+    async fn cut_off(&self, internet: &Machine) -> Result<()> {
+        self.machine.take_down(WAN).await?;
+        internet.take_down(&self.interface).await?;
+        nft::clear(&self.machine).await?;
+        gateway::forget_secrets(&self.machine).await
+    }
+
+    /// Ends the daemon, and takes the link away.
+    async fn leave(mut self, internet: &Machine) -> Result<()> {
+        self.stop().await;
+        internet.remove_interface(&self.interface).await
+    }
+
+    /// What is left of a former cell, in words.
+    async fn remains(&self) -> Result<Option<String>> {
+        let xfrm::Held { sas, others } = xfrm::sas(&self.machine).await?;
+        let policies = xfrm::policies(&self.machine).await?;
+        let mut interfaces = self.machine.interfaces().await?;
+        interfaces.retain(|name| name != "lo" && name != WAN);
+        let left = [
+            (sas.len() + others.len(), "SAs"),
+            (policies.len(), "IPsec policies"),
+            (self.machine.routes().await?, "routes"),
+            (interfaces.len(), "interfaces"),
+            (nft::tracked(&self.machine).await?, "tracked connections"),
+        ];
+        let left = left.into_iter().find(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        Ok(match left {
+            Some(left) => Some(left),
+            None => self.gateway()?.remains().await?.map(|known| format!("`{known}` in its daemon")),
+        })
+    }
+}
+
+/// Moves what logs contain; they stay, empty, since a daemon has them open and appends.
+fn move_logs(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+        fs::OpenOptions::new().write(true).truncate(true).open(entry.path())?;
+    }
+    Ok(())
+}
