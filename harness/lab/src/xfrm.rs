@@ -7,7 +7,7 @@ mod ledger;
 mod log;
 mod message;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trial;
 
 use std::{fmt, io, net::Ipv4Addr};

@@ -36,7 +36,6 @@ impl Unfinished {
 
     fn finish(mut self, path: &Path, content: &[u8]) -> io::Result<()> {
         self.file.write_all(content)?;
-        self.file.sync_all()?;
         fs::rename(&self.path, path)
     }
 }

@@ -41,8 +41,9 @@ pub const LADDER: &str = "ladder.txt";
 /// file is replaced as a whole: whoever reads it meanwhile sees the old one or the new one.
 pub fn write(record: &Record, dir: &Path) -> Result<(), ReportError> {
     std::fs::create_dir_all(dir).map_err(|source| ReportError::Folder { path: dir.to_owned(), source })?;
-    let json = serde_json::to_string_pretty(record).map_err(ReportError::Serialise)?;
-    file::replace(&dir.join(RECORD), json.as_bytes())?;
+    // Without blanks, which of a large run would be a third.
+    let json = serde_json::to_vec(record).map_err(ReportError::Serialise)?;
+    file::replace(&dir.join(RECORD), &json)?;
     write_views(record, dir)
 }
 

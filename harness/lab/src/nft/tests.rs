@@ -78,7 +78,9 @@ pub(crate) fn in_a_worker(test: impl Future<Output = ()> + Send + 'static) {
         let owned = || -> io::Result<()> {
             sys::own_mounts()?;
             mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-            mount("tmpfs", WORKPLACE, "tmpfs", MountFlags::NOSUID, c"mode=0755")?;
+            for place in [WORKPLACE, "/run"] {
+                mount("tmpfs", place, "tmpfs", MountFlags::NOSUID, c"mode=0755")?;
+            }
             Ok(())
         };
         owned().unwrap();

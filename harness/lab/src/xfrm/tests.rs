@@ -328,6 +328,11 @@ fn order_sa(spi: u32, nlas: Vec<XfrmAttrs>) -> Vec<u8> {
     added(info, nlas)
 }
 
+/// For tests of other modules.
+pub(crate) async fn make_an_sa(machine: &Machine) {
+    ask(machine, NEW_SA, order_sa(1, aes_sha1())).await.unwrap();
+}
+
 fn order_deletion(spi: u32) -> Vec<u8> {
     bytes(&UserSaId { daddr: info(0).id.daddr, spi, family: 2, proto: 50 })
 }

@@ -5,6 +5,9 @@
 //! cut off from the internet, and has no rules and no tracked connections. Whether anything else is left of the former
 //! cell is looked at before the next begins: a gateway of which something is left is not used again.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fs, io,
     net::Ipv4Addr,
