@@ -86,6 +86,9 @@ pub struct BenchArguments {
     /// Scenario files, folders of them, or ids of cells
     #[arg(value_name = "PATH or CELL-ID", default_value = "scenarios/policy/matrix.yaml")]
     pub what: Vec<String>,
+    /// Which cells of each file, as for `run`
+    #[arg(long, value_name = "CHOICE", default_value = "sample:300")]
+    pub cells: Selection,
     /// Where machines are made: auto, guest or host
     #[arg(long, default_value_t)]
     pub world: Choice,

@@ -16,12 +16,16 @@ use super::{
     Failure, Outcome, describe,
     run::{fresh, machines, processors},
 };
-use crate::{arguments::BenchArguments, files, progress::Counting};
+use crate::{
+    arguments::{BenchArguments, ChoiceArguments},
+    files,
+    progress::Counting,
+};
 
 /// The same cells twice: each in a laboratory with a cloud, a capture and an audit; and their tunnels alone, between two
 /// daemons that are driven over their sockets by a loop.
 pub fn run(arguments: &BenchArguments) -> Result<Outcome, Failure> {
-    let cells = files::cells(&arguments.what)?;
+    let cells = files::cells(&arguments.what, ChoiceArguments { cells: arguments.cells, seed: 1 })?;
     let machines = machines(arguments.world, Clock::Virtual, &cells)?;
     let jobs = arguments.jobs.map_or_else(processors, std::num::NonZero::get);
     let out = Folder(fresh(Path::new("target/bench"))?);
