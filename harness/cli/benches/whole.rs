@@ -26,8 +26,20 @@ struct Figure {
     memory_limit: Option<f64>,
 }
 
-const FIGURES: [Figure; 2] = [
+const FIGURES: [Figure; 4] = [
     Figure { name: "check", arguments: &["check", "scenarios/quickstart.yaml"], limit_ms: 20.0, memory_limit: None },
+    Figure {
+        name: "check, all policies",
+        arguments: &["check", "scenarios/policy/matrix.yaml"],
+        limit_ms: 100.0,
+        memory_limit: None,
+    },
+    Figure {
+        name: "plan, pairwise",
+        arguments: &["plan", "--cells", "pairwise", "scenarios/policy/matrix.yaml"],
+        limit_ms: 100.0,
+        memory_limit: None,
+    },
     Figure {
         name: "run, two cells",
         arguments: &["run", "scenarios/quickstart.yaml", "--out", OUT],
@@ -45,14 +57,14 @@ fn main() -> io::Result<()> {
     }
     std::env::set_current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))?;
     println!(
-        "{:<16} {:>10} {:>10} {:>8}   {:>12} {:>10}",
+        "{:<20} {:>10} {:>10} {:>8}   {:>12} {:>10}",
         "command", "median", "limit", "ratio", "guest, MiB", "limit"
     );
     for figure in FIGURES {
         let mut rounds = (0..ROUNDS).map(|_| measure(&figure)).collect::<io::Result<Vec<_>>>()?;
         rounds.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (median, memory) = (rounds[ROUNDS / 2].0, rounds.iter().map(|round| round.1).fold(0.0, f64::max));
-        print!("{:<16} {median:>7.1} ms {:>7.0} ms {:>8.3}", figure.name, figure.limit_ms, median / figure.limit_ms);
+        print!("{:<20} {median:>7.1} ms {:>7.0} ms {:>8.3}", figure.name, figure.limit_ms, median / figure.limit_ms);
         match figure.memory_limit {
             Some(limit) => println!("   {memory:>12.0} {limit:>10.0}"),
             None => println!(),

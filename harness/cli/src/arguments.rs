@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, num::NonZero, path::PathBuf, str::FromStr};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cloud::{Config, Profile};
 use lab::world::Choice;
-use scenario::Selection;
+use scenario::{Selection, Shard};
 
 /// Proves site-to-site IPsec VPNs packet by packet.
 #[derive(Debug, Parser)]
@@ -19,6 +19,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run scenarios and write a report
     Run(RunArguments),
+    /// Make the reports of one or more runs, such as the shards of one, from their records
+    Report(ReportArguments),
     /// Account for every frame of a capture, ours or a foreign one, and show its conversation
     Audit(AuditArguments),
     /// Validate scenario files; needs no privileges
@@ -58,6 +60,13 @@ pub struct RunArguments {
     /// Where the record, the reports and the evidence go [default: target/proof/<time>]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Hold the results against this file of expected ones: what is not as it says is told, and so are entries that
+    /// match no cell or are over
+    #[arg(long, value_name = "FILE")]
+    pub expect: Option<PathBuf>,
+    /// Take cells for which nothing has changed from this earlier run, if they did not fail there
+    #[arg(long, value_name = "DIR")]
+    pub reuse: Option<PathBuf>,
     /// Print the record on standard output
     #[arg(long)]
     pub json: bool,
@@ -73,6 +82,25 @@ pub struct ChoiceArguments {
     /// What a choice that is not full depends on: the same number chooses the same cells
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Of the chosen cells only this part, such as 1/4: several machines do all of them together
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Folders of runs, or records
+    #[arg(required = true, value_name = "DIR")]
+    pub runs: Vec<PathBuf>,
+    /// Where the record and the reports go [default: of one run its own folder, of several target/proof/<time>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Hold the results against this file of expected ones
+    #[arg(long, value_name = "FILE")]
+    pub expect: Option<PathBuf>,
+    /// Print the record on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

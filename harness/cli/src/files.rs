@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use runner::record::{Choice, Shards};
 use scenario::{Cell, Scenario};
 
 use crate::{arguments::ChoiceArguments, command::Failure};
@@ -13,20 +14,60 @@ use crate::{arguments::ChoiceArguments, command::Failure};
 /// Where scenarios are kept.
 const SCENARIOS: &str = "scenarios";
 
-/// The chosen cells of files and folders, and cells that are named by their ids.
-pub fn cells(what: &[String], choice: ChoiceArguments) -> Result<Vec<Cell>, Failure> {
-    if what.is_empty() {
-        return all(&[PathBuf::from(SCENARIOS)], choice);
-    }
-    let mut cells: Vec<Cell> = Vec::new();
+/// What was named on the command line.
+pub struct Chosen {
+    /// Each once.
+    pub cells: Vec<Cell>,
+    /// The scenarios that they are of, whole.
+    pub scenarios: Vec<Scenario>,
+    /// What a record says of the choice.
+    pub choice: Choice,
+}
+
+/// The chosen cells of files and folders, and cells that are named by their ids; of them the part of one shard.
+pub fn choose(what: &[String], choice: ChoiceArguments) -> Result<Chosen, Failure> {
+    let everything = [SCENARIOS.to_owned()];
+    let what = if what.is_empty() { &everything } else { what };
+    let (mut cells, mut scenarios, mut of) = (Vec::new(), Vec::<Scenario>::new(), 0);
     let mut known = HashSet::new();
     for word in what {
         let path = Path::new(word);
-        let named =
-            if path.exists() || is_path(word) { all(&[path.to_owned()], choice)? } else { with_id(word, choice)? };
-        cells.extend(named.into_iter().filter(|cell| known.insert(cell.id.clone())));
+        let named = if path.exists() || is_path(word) { all(path)? } else { with_id(word)? };
+        for Named { scenario, alone } in named {
+            let (found, all) = match alone {
+                Some(cell) => (vec![cell], 1),
+                None => (scenario.select(choice.cells, choice.seed), scenario.size()),
+            };
+            let before = cells.len();
+            cells.extend(found.into_iter().filter(|cell: &Cell| known.insert(cell.id.clone())));
+            if cells.len() > before {
+                of += all;
+            }
+            if !scenarios.iter().any(|known| known.stem == scenario.stem) {
+                scenarios.push(scenario);
+            }
+        }
     }
-    Ok(cells)
+    let chosen = cells.len();
+    if let Some(shard) = choice.shard {
+        cells = shard.of(cells);
+    }
+    let shards = choice.shard.map(|shard| Shards { count: shard.count(), here: vec![shard.number()] });
+    let choice = Choice { cells: choice.cells.to_string(), seed: choice.seed, of, chosen, shards };
+    Ok(Chosen { cells, scenarios, choice })
+}
+
+/// A scenario, or one cell of it.
+struct Named {
+    scenario: Scenario,
+    alone: Option<Cell>,
+}
+
+/// All scenarios beneath `scenarios/` that are right; none if there is no such folder.
+pub fn ours() -> Option<Vec<Scenario>> {
+    let folder = PathBuf::from(SCENARIOS);
+    let paths = if folder.is_dir() { scenarios(&[folder]).ok()? } else { return None };
+    Some(paths.iter().filter_map(|path| scenario::load(path).ok()).collect())
 }
 
 /// The scenario files among these paths, in the order of their names; a folder's are searched for.
@@ -50,31 +91,31 @@ fn is_path(word: &str) -> bool {
     [".yaml", ".yml"].iter().any(|end| word.ends_with(end)) || word.starts_with(['.', '/'])
 }
 
-fn all(paths: &[PathBuf], choice: ChoiceArguments) -> Result<Vec<Cell>, Failure> {
-    let (mut cells, mut wrong) = (Vec::new(), String::new());
-    for path in scenarios(paths)? {
+fn all(path: &Path) -> Result<Vec<Named>, Failure> {
+    let (mut named, mut wrong) = (Vec::new(), String::new());
+    for path in scenarios(&[path.to_owned()])? {
         match scenario::load(&path) {
-            Ok(scenario) => cells.extend(scenario.select(choice.cells, choice.seed)),
+            Ok(scenario) => named.push(Named { scenario, alone: None }),
             Err(diagnostics) => wrong.push_str(&format!("{diagnostics}\n")),
         }
     }
-    if wrong.is_empty() { Ok(cells) } else { Err(Failure::Input(wrong)) }
+    if wrong.is_empty() { Ok(named) } else { Err(Failure::Input(wrong)) }
 }
 
-/// The cell with this id, or the chosen ones of the scenario with this stem.
-fn with_id(id: &str, choice: ChoiceArguments) -> Result<Vec<Cell>, Failure> {
-    let known = if Path::new(SCENARIOS).is_dir() { scenarios(&[PathBuf::from(SCENARIOS)])? } else { Vec::new() };
-    let known: Vec<Scenario> = known.iter().filter_map(|path| scenario::load(path).ok()).collect();
-    if let Some(scenario) = known.iter().find(|scenario| scenario.stem == id) {
-        return Ok(scenario.select(choice.cells, choice.seed));
+/// The cell with this id, or the scenario with this stem.
+fn with_id(id: &str) -> Result<Vec<Named>, Failure> {
+    let known = ours().unwrap_or_default();
+    for scenario in &known {
+        if scenario.stem == id {
+            return Ok(vec![Named { scenario: scenario.clone(), alone: None }]);
+        }
+        if let Some(cell) = scenario.with_id(id) {
+            return Ok(vec![Named { scenario: scenario.clone(), alone: Some(cell) }]);
+        }
     }
-    let cells: Vec<Cell> = known.iter().flat_map(Scenario::cells).collect();
-    if let Some(cell) = cells.iter().find(|cell| cell.id == id) {
-        return Ok(vec![cell.clone()]);
-    }
-    let stems = known.iter().map(|scenario| scenario.stem.as_str());
-    let ids = cells.iter().map(|cell| cell.id.as_str()).chain(stems);
-    let help = match scenario::nearest(id, ids) {
+    let stems = known.iter().map(|scenario| scenario.stem.clone());
+    let ids: Vec<_> = known.iter().flat_map(Scenario::ids).chain(stems).collect();
+    let help = match scenario::nearest(id, ids.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`tunnelproof plan` lists all cells of `scenarios/`".to_owned(),
     };

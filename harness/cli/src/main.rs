@@ -3,7 +3,7 @@
 //! | status | means |
 //! |---|---|
 //! | 0 | every verdict is as expected |
-//! | 1 | a cell is refuted, or a capture has findings |
+//! | 1 | a cell is refuted or not as expected, a shard is missing, or a capture has findings |
 //! | 2 | the input is wrong |
 //! | 3 | the laboratory is broken, or cannot be made |
 
@@ -12,6 +12,7 @@ mod command;
 mod files;
 mod paint;
 mod progress;
+mod times;
 
 use std::{
     io::{self, Write},
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => command::run::run(&arguments),
         Command::Bench(arguments) => command::bench::run(&arguments),
+        Command::Report(arguments) => command::report::run(&arguments),
         Command::Audit(arguments) => command::audit::run(&arguments),
         Command::Check(arguments) => command::check::run(&arguments),
         Command::Plan(arguments) => command::plan::run(&arguments),

@@ -1,17 +1,18 @@
 //! `badge.svg`: the run on a flat badge, to be shown beside a project's name.
 
-use runner::record::{CellRecord, Record, Verdict};
+use runner::record::{Gate, Grievance, Record, Verdict};
 
-use crate::format;
+use crate::{claim, format};
 
 const LABEL: &str = "tunnelproof";
 const GREEN: &str = "#1a7f45";
 const RED: &str = "#c0281d";
 const GREY: &str = "#5a6475";
 
-/// The badge: green if something is proven and nothing refuted or broken, red if something is refuted.
+/// The badge: green if something is proven and nothing refuted or broken, red if something is refuted. What a file of
+/// expected results knows to be refuted is no reason for either, what is not as that file says makes it red.
 pub fn render(record: &Record) -> String {
-    let (message, colour) = message(&record.cells);
+    let (message, colour) = message(record);
     let (left, right) = (width(LABEL), width(&message));
     let whole = left + right;
     let text = |x: usize, width: usize, text: &str| {
@@ -39,12 +40,17 @@ fn width(text: &str) -> usize {
 }
 
 /// A skip is a result: what was not proven is told beside what was.
-fn message(cells: &[CellRecord]) -> (String, &'static str) {
+fn message(record: &Record) -> (String, &'static str) {
+    let cells = &record.cells;
     let number = |verdict| cells.iter().filter(|cell| cell.verdict == verdict).count();
-    let refuted = number(Verdict::Refuted);
+    let refuted = cells.iter().filter(|cell| cell.verdict == Verdict::Refuted && claim::is_unlike(cell)).count();
     if refuted > 0 {
         let all = format::plural(cells.len(), "cell");
         return (format!("{} of {all} refuted", format::count(refuted as u64)), RED);
+    }
+    let complaints = record.gate.iter().flat_map(|Gate { complaints, .. }| complaints);
+    if complaints.filter(|complaint| complaint.kind != Grievance::Broken).count() > 0 {
+        return ("not as expected".to_owned(), RED);
     }
     let counts: Vec<String> = Verdict::ALL
         .into_iter()

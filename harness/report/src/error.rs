@@ -14,6 +14,8 @@ pub enum ReportError {
     Read { path: PathBuf, source: io::Error },
     #[error("`{}` is not a record of this version: make it again with `tunnelproof run`", .path.display())]
     NotARecord { path: PathBuf, source: serde_json::Error },
+    #[error("{what}")]
+    NotParts { what: String },
     #[error("the record cannot be written as JSON: report this as a defect of tunnelproof")]
     Serialise(#[source] serde_json::Error),
     #[error("the template of `report.html` fails: report this as a defect of tunnelproof")]

@@ -4,6 +4,7 @@
 //! Every view is a function of the record alone, so a report can be made again at any time from
 //! `record.json`, and two reports differ only where two records differ.
 
+mod adopt;
 mod badge;
 mod claim;
 mod error;
@@ -13,6 +14,7 @@ mod html;
 mod junit;
 pub mod ladder;
 mod markdown;
+mod merge;
 mod secret;
 mod traffic;
 mod words;
@@ -21,11 +23,13 @@ use std::path::{Component, Path};
 
 use runner::record::{CellRecord, Record};
 
+pub use adopt::adopt;
 pub use badge::render as render_badge;
 pub use error::ReportError;
 pub use html::render as render_html;
 pub use junit::render as render_junit;
 pub use markdown::render as render_markdown;
+pub use merge::merge;
 
 /// The names of the files in a run's folder.
 pub const RECORD: &str = "record.json";

@@ -14,6 +14,20 @@ pub fn render(record: &Record) -> String {
     if let Some(packets) = claim::packets(&record.cells) {
         let _ = writeln!(out, "{packets}\n");
     }
+    if let Some(gate) = record.gate.as_ref().filter(|gate| !gate.complaints.is_empty()) {
+        let _ = writeln!(out, "Not as {} says:\n", code(&gate.file));
+        for complaint in &gate.complaints {
+            let _ = writeln!(out, "- {} — {}", text(&complaint.text), text(&complaint.help));
+        }
+        out.push('\n');
+    }
+    if !record.diagnoses.is_empty() {
+        let _ = writeln!(out, "What failed cells have in common:\n");
+        for diagnosis in &record.diagnoses {
+            let _ = writeln!(out, "- {}", text(&diagnosis.to_string()));
+        }
+        out.push('\n');
+    }
     for (scenario, cells) in by_scenario(&record.cells) {
         let _ = writeln!(out, "## {}\n", text(scenario));
         if let Some(about) = cells.first().map(|cell| text(&cell.about)).filter(|about| !about.is_empty()) {
@@ -32,6 +46,8 @@ pub fn render(record: &Record) -> String {
         record.laboratory.images.iter().map(|image| format!("{} ({})", text(&image.version), code(&image.digest)));
     let cloud = record.laboratory.cloud.as_ref();
     let facts = [
+        claim::choice(record).map(|choice| format!("Chosen: {}", text(&choice))),
+        claim::all_reused(&record.cells).map(|reused| format!("Reused: {reused}")),
         Some(format!("World {}", text(&record.world))),
         Some(text(&record.laboratory.kernel)).filter(|kernel| !kernel.is_empty()),
         cloud.map(|cloud| text(&format::cloud(cloud))),
@@ -123,9 +139,15 @@ fn row(cell: &CellRecord) -> String {
         text(&cell.customer),
         negotiated.unwrap_or_else(absent),
         packets.unwrap_or_else(absent),
-        text(&cell.reason),
+        reason(cell),
     ];
     format!("| {} |", columns.join(" | "))
+}
+
+/// Why, and what else has to be known of the verdict.
+fn reason(cell: &CellRecord) -> String {
+    let parts = [Some(cell.reason.clone()), claim::expected(cell), claim::reused(cell)];
+    parts.into_iter().flatten().map(|part| text(&part)).collect::<Vec<_>>().join("; ")
 }
 
 /// Text in which nothing is markup, on one line.

@@ -4,7 +4,11 @@
 mod markup;
 mod sample;
 
-use runner::record::{CellRecord, CloudRecord, Record, StepRecord, StepStatus, Verdict};
+use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
+use runner::record::{
+    CellRecord, Choice, CloudRecord, Complaint, Diagnosis, Expected, Gate, Grievance, Record, Shards, StepRecord,
+    StepStatus, Verdict,
+};
 use tunnelproof_report::{render_badge, render_html, render_junit, render_markdown};
 
 fn of(verdicts: &[Verdict]) -> Record {
@@ -110,4 +114,88 @@ fn a_foreign_cloud_and_what_was_left_there_are_told_in_every_view() {
         let cloud = "CloudStack 4.0.2 at http://192.0.2.1:8080/client/api, held to profile spec-2012";
         assert!(view.contains(cloud) && view.contains("tunnelproof-1234abc-1-main"), "{view}");
     }
+}
+
+/// A record in which every cell is expected to end as the second verdict says.
+fn expecting(verdicts: &[(Verdict, Verdict)]) -> Record {
+    let mut record = of(&verdicts.iter().map(|(verdict, _)| *verdict).collect::<Vec<_>>());
+    for (cell, (_, verdict)) in record.cells.iter_mut().zip(verdicts) {
+        let (reason, link, until) = ("it is <known>".to_owned(), Some("https://example.com/1".to_owned()), None);
+        cell.expected = Some(Expected { verdict: *verdict, reason, link, until });
+    }
+    record
+}
+
+#[test]
+fn junit_fails_only_what_is_not_as_expected() {
+    use Verdict::{Broken, Proven, Refuted, Skipped};
+    let cases = [(Refuted, Refuted), (Proven, Refuted), (Skipped, Proven), (Broken, Refuted), (Proven, Proven)];
+    let junit = Report::deserialize_from_str(&render_junit(&expecting(&cases)).unwrap()).unwrap();
+    let statuses: Vec<_> = junit.test_suites[0].test_cases.iter().map(|case| &case.status).collect();
+    let message = |status: &TestCaseStatus| match status {
+        TestCaseStatus::NonSuccess { message, .. } | TestCaseStatus::Skipped { message, .. } => {
+            message.clone().unwrap()
+        }
+        TestCaseStatus::Success { .. } => panic!("{status:?}"),
+    };
+    assert!(matches!(statuses[0], TestCaseStatus::Skipped { .. }), "{:?}", statuses[0]);
+    assert!(
+        message(statuses[0])
+            .as_str()
+            .starts_with("expected to be refuted: it is <known> (https://example.com/1); it is")
+    );
+    for (status, expected) in [(1, NonSuccessKind::Failure), (2, NonSuccessKind::Failure), (3, NonSuccessKind::Error)] {
+        assert!(matches!(statuses[status], TestCaseStatus::NonSuccess { kind, .. } if *kind == expected), "{status}");
+    }
+    assert!(matches!(statuses[4], TestCaseStatus::Success { .. }));
+}
+
+#[test]
+fn the_badge_is_green_if_everything_is_as_expected() {
+    use Verdict::{Proven, Refuted};
+    let mut record = expecting(&[(Refuted, Refuted), (Proven, Proven)]);
+    assert!(render_badge(&record).contains("1 proven, 1 refuted") && render_badge(&record).contains("#1a7f45"));
+    assert!(render_markdown(&record).starts_with("# 1 of 2 cells refuted, as expected\n"));
+    let (kind, text, help) = (Grievance::Stale, "line 1: `x` matches no cell".to_owned(), "delete it".to_owned());
+    record.gate = Some(Gate { file: "expected.yaml".into(), complaints: vec![Complaint { kind, text, help }] });
+    assert!(render_badge(&record).contains("not as expected") && render_badge(&record).contains("#c0281d"));
+    record.gate = None;
+    record.cells[0].expected = None;
+    assert!(render_badge(&record).contains("1 of 2 cells refuted") && render_badge(&record).contains("#c0281d"));
+}
+
+#[test]
+fn choice_diagnoses_complaints_and_what_was_reused_are_told_in_every_page() {
+    let mut record = expecting(&[(Verdict::Refuted, Verdict::Proven), (Verdict::Proven, Verdict::Proven)]);
+    let shards = Some(Shards { count: 3, here: vec![1, 3] });
+    record.choice = Some(Choice { cells: "pairwise".into(), seed: 7, of: 3_072, chosen: 16, shards });
+    record.diagnoses = vec![Diagnosis {
+        scenario: "policy/matrix".into(),
+        codes: vec!["probes".into()],
+        failed: 1,
+        passed: 1,
+        combinations: vec![vec![("ike.hash".into(), "md5".into()), ("dpd".into(), "true".into())]],
+    }];
+    let (kind, text, help) = (Grievance::Expired, "line <7> is over".to_owned(), "move the date".to_owned());
+    record.gate = Some(Gate { file: "expected.yaml".into(), complaints: vec![Complaint { kind, text, help }] });
+    record.cells[1].reused = Some("2026-03-01T10:00:00Z".into());
+    let html = render_html(&record).unwrap();
+    markup::read(&html).unwrap();
+    let plain = |text: &str| text.replace("&lt;", "<").replace("&gt;", ">").replace('\\', "").replace("&#x2f;", "/");
+    for view in [plain(&html), plain(&render_markdown(&record))] {
+        for expected in [
+            "16 of 3,072 cells, pairwise by seed 7; shard 1, 3 of 3, without 2",
+            "policy/matrix: probes in 1 of 2 cells; it has ike.hash=md5 with dpd=true, and the one that passed does not",
+            "line <7> is over",
+            "move the date",
+            "reused from the run of 1 March 2026, 10:00:00 UTC",
+            "expected to be proven: it is <known> (https://example.com/1)",
+            "1 of 2 cells",
+        ] {
+            assert!(view.contains(expected), "{expected}: {view}");
+        }
+    }
+    let junit = render_junit(&record).unwrap();
+    assert!(junit.contains("line &lt;7> is over") || junit.contains("line &lt;7&gt; is over"), "{junit}");
+    assert!(junit.contains("reused from the run of"), "{junit}");
 }

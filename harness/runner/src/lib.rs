@@ -7,14 +7,18 @@
 
 mod bare;
 mod control;
+mod diagnosis;
 mod drive;
 mod endpoint;
 mod error;
+mod gate;
 mod judge;
+mod key;
 mod limits;
 mod message;
 mod observation;
 mod plan;
+mod queue;
 mod schedule;
 mod site;
 mod work;
@@ -23,9 +27,13 @@ mod workers;
 pub mod record;
 
 pub use bare::{Tunnels, tunnels};
+pub use diagnosis::diagnose;
 pub use endpoint::{Endpoint, Foreign};
 pub use error::Error;
+pub use gate::{Known, hold};
+pub use key::program_identity;
 pub use plan::{plan, plan_modelled};
+pub use queue::Times;
 pub use schedule::{Ground, Machines, Progress, Run, run};
 pub use site::{Site, SitePlan};
 pub use work::worker;

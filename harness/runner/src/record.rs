@@ -1,10 +1,16 @@
 //! The record: the one serialisable result of a run. Every report is a view of it.
 
-use std::{fmt, net::Ipv4Addr, time::Duration};
+mod spent;
+mod whole;
 
-use lab::meter::{self, Work};
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 use wire::audit::Account;
+
+pub use scenario::Verdict;
+pub use spent::Spent;
+pub use whole::{Choice, Complaint, Diagnosis, Expected, Gate, Grievance, Setting, Shards};
 
 /// The version of the format that this program writes.
 pub const FORMAT: u32 = 2;
@@ -23,6 +29,15 @@ pub struct Record {
     pub world: String,
     /// The machine, the kernel and the images that took part.
     pub laboratory: Laboratory,
+    /// Which cells these are, of those that the files have.
+    #[serde(default)]
+    pub choice: Option<Choice>,
+    /// What those that failed have in common.
+    #[serde(default)]
+    pub diagnoses: Vec<Diagnosis>,
+    /// What is other than a file of expected results says, if there was one.
+    #[serde(default)]
+    pub gate: Option<Gate>,
     pub cells: Vec<CellRecord>,
 }
 
@@ -91,93 +106,15 @@ pub struct CellRecord {
     pub machines: Vec<String>,
     #[serde(default)]
     pub spent: Spent,
-}
-
-/// Where the time of a cell went by the clock on the wall, in microseconds; zeros where there were no machines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spent {
-    /// Starting the worker, if the cell was its first.
-    pub boot_us: u64,
-    /// Namespaces, links, rules, and what the kernel is asked of its SAs.
-    pub machines_us: u64,
-    /// Starting the daemons, telling them of tunnels, and ending them.
-    pub daemons_us: u64,
-    /// IKE: from the first message until the SAs are there, and from the end of the tunnel until they are gone.
-    pub negotiation_us: u64,
-    /// Probes, and waiting for them.
-    pub traffic_us: u64,
-    /// Beginning and ending captures.
-    pub capture_us: u64,
-    /// The service, its clients, and everything else in the worker.
-    pub api_us: u64,
-    /// Audit and verdict, outside of the worker.
-    pub judgement_us: u64,
-}
-
-impl Spent {
-    /// Takes over what a worker counted in ticks, all of which are so much time.
-    pub(crate) fn note(&mut self, ticks: &meter::Spent, wall: Duration) {
-        let all = ticks.on(Work::Cell).max(1) as f64;
-        let scaled = |ticks: u64| (ticks as f64 / all * wall.as_micros() as f64) as u64;
-        let [laboratory, fabric, daemons, negotiation, traffic, capture] =
-            [Work::Laboratory, Work::Fabric, Work::Daemons, Work::Negotiation, Work::Traffic, Work::Capture]
-                .map(|work| ticks.on(work));
-        self.daemons_us = scaled(daemons);
-        self.negotiation_us = scaled(negotiation);
-        self.traffic_us = scaled(traffic);
-        self.capture_us = scaled(capture);
-        // Daemons, negotiations and captures are parts of what the laboratory does for itself and for the cloud.
-        let outer = laboratory + fabric;
-        self.machines_us = scaled(outer.saturating_sub(daemons + negotiation + capture));
-        self.api_us = scaled(ticks.on(Work::Cell).saturating_sub(outer + traffic));
-    }
-
-    /// In the order in which a report shows them.
-    pub fn parts(&self) -> [(&'static str, u64); 8] {
-        [
-            ("boot", self.boot_us),
-            ("machines", self.machines_us),
-            ("daemons", self.daemons_us),
-            ("IKE", self.negotiation_us),
-            ("traffic", self.traffic_us),
-            ("capture", self.capture_us),
-            ("API", self.api_us),
-            ("audit", self.judgement_us),
-        ]
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    Proven,
-    Refuted,
-    /// A daemon lacks the algorithm.
-    Unsupported,
-    /// This world cannot do it: the reason says why.
-    Skipped,
-    /// The laboratory failed, not the tunnel.
-    Broken,
-}
-
-impl Verdict {
-    pub const ALL: [Self; 5] = [Self::Proven, Self::Refuted, Self::Unsupported, Self::Skipped, Self::Broken];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Proven => "proven",
-            Self::Refuted => "refuted",
-            Self::Unsupported => "unsupported",
-            Self::Skipped => "skipped",
-            Self::Broken => "broken",
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
+    /// Digest of all that the verdict depends on; none if that is not known.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// When the run began that this was taken from, if it was not run in this one.
+    #[serde(default)]
+    pub reused: Option<String>,
+    /// What a file of expected results says of it.
+    #[serde(default)]
+    pub expected: Option<Expected>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

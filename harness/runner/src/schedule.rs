@@ -17,10 +17,11 @@ use policy::Daemon;
 use scenario::Cell;
 
 use crate::{
-    Error, Result, control, drive,
+    Error, Result, Times, control, drive,
     endpoint::Foreign,
     judge::{self, Judgement},
     observation::{self, Observation},
+    queue,
     record::{self, CellRecord, ImageRecord, Laboratory, Record, Verdict},
     workers,
 };
@@ -32,6 +33,8 @@ pub struct Run {
     pub jobs: usize,
     /// Where everything goes; made if it is not there.
     pub out: PathBuf,
+    /// How long cells took before: the longest are begun first.
+    pub times: Times,
 }
 
 /// What cells are run on.
@@ -55,8 +58,14 @@ pub struct Machines {
 }
 
 impl Machines {
-    pub(crate) fn has_virtual_time(&self) -> bool {
+    pub fn has_virtual_time(&self) -> bool {
         self.clock == Clock::Virtual && self.world.has_virtual_time()
+    }
+
+    /// The kernel's release, and whether it goes by the clock on the wall although it could do without.
+    pub(crate) fn kernel(&self) -> String {
+        let real = self.clock == Clock::Wall && self.world.has_virtual_time();
+        format!("{}{}", self.world.kernel(), if real { ", in real time" } else { "" })
     }
 
     pub(crate) fn image(&self, daemon: Daemon) -> Option<&Image> {
@@ -90,7 +99,7 @@ impl Ground {
     }
 
     /// The word for it on the command line and in records.
-    fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Machines(machines) => machines.world.name(),
             Self::Modelled => "modelled",
@@ -101,7 +110,7 @@ impl Ground {
     fn record(&self) -> Laboratory {
         match self {
             Self::Machines(machines) => Laboratory {
-                kernel: machines.world.kernel(),
+                kernel: machines.kernel(),
                 images: machines.images.iter().map(image).collect(),
                 cloud: None,
             },
@@ -125,7 +134,7 @@ pub fn run(run: &Run, cells: &[Cell], progress: &dyn Progress) -> Result<Record>
     let clock = Instant::now();
     fs::create_dir_all(&run.out).map_err(Error::file(&run.out))?;
     let out = run.out.canonicalize().map_err(Error::file(&run.out))?;
-    let queue: Mutex<VecDeque<usize>> = Mutex::new((0..cells.len()).collect());
+    let queue: Mutex<VecDeque<usize>> = Mutex::new(queue::order(cells, &run.times).into());
     let records: Mutex<BTreeMap<usize, CellRecord>> = Mutex::default();
     let hands: Vec<_> =
         (0..run.hands(cells.len())).map(|number| run.ground.hand(&out, number)).collect::<Result<_>>()?;
@@ -152,6 +161,9 @@ pub fn run(run: &Run, cells: &[Cell], progress: &dyn Progress) -> Result<Record>
         wall_ms: clock.elapsed().as_millis() as u64,
         world: run.ground.name().to_owned(),
         laboratory: run.ground.record(),
+        choice: None,
+        diagnoses: Vec::new(),
+        gate: None,
         cells,
     })
 }
@@ -197,6 +209,9 @@ pub(crate) fn blank(cell: &Cell, version: impl Fn(Daemon) -> String) -> CellReco
         virtual_ms: 0,
         machines: Vec::new(),
         spent: record::Spent::default(),
+        key: None,
+        reused: None,
+        expected: None,
     }
 }
 

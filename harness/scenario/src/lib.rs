@@ -12,6 +12,7 @@ mod cell;
 mod diagnostic;
 mod duration;
 mod ends;
+mod expected;
 mod load;
 mod matrix;
 mod nearest;
@@ -21,6 +22,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod verdict;
 
 use std::collections::BTreeMap;
 
@@ -31,10 +33,12 @@ use crate::{diagnostic::Problems, matrix::Axis};
 pub use cell::{Cell, Cloud, ConnectionState, Customer, Profile, StandsInFor, Vpc};
 pub use diagnostic::{Diagnostic, Diagnostics, Snippet};
 pub use ends::Gateway;
+pub use expected::{Date, ExpectedResult, Pattern, load_expected, parse_expected};
 pub use load::load;
 pub use nearest::nearest;
-pub use select::Selection;
+pub use select::{Selection, Shard};
 pub use step::{Expectation, Party, Step, Traffic};
+pub use verdict::Verdict;
 
 /// A scenario file that is free of errors.
 #[derive(Clone, Debug)]

@@ -9,9 +9,14 @@ use crate::{Diagnostics, Scenario, nearest::nearest, parse};
 
 /// Reads a scenario file. One that cannot be opened is a diagnostic too, with the nearest name beside it.
 pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
+    text(path).and_then(|text| parse(&path.display().to_string(), &text))
+}
+
+/// The text of a file, or what is wrong with it.
+pub(crate) fn text(path: &Path) -> Result<String, Diagnostics> {
     let file = path.display().to_string();
     match fs::read(path).map(String::from_utf8) {
-        Ok(Ok(text)) => parse(&file, &text),
+        Ok(Ok(text)) => Ok(text),
         Ok(Err(_)) => {
             Err(Diagnostics::unreadable(file, "not UTF-8".to_owned(), Some("save the file as UTF-8".to_owned())))
         }

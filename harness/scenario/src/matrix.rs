@@ -83,6 +83,23 @@ impl Scenario {
         self.choices().map(|chosen| self.cell(&chosen)).collect()
     }
 
+    /// Their ids alone.
+    pub fn ids(&self) -> impl Iterator<Item = String> {
+        self.choices().map(|chosen| self.id(&chosen))
+    }
+
+    pub fn with_id(&self, id: &str) -> Option<Cell> {
+        // Most ids are of other files.
+        let ours = id.strip_prefix(&self.stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let chosen = ours.then(|| self.choices().find(|chosen| self.id(chosen) == id))??;
+        Some(self.cell(&chosen))
+    }
+
+    fn id(&self, chosen: &[&AxisValue]) -> String {
+        let labels: Vec<_> = chosen.iter().map(|value| value.label.as_str()).collect();
+        if labels.is_empty() { self.stem.clone() } else { format!("{}/{}", self.stem, labels.join(",")) }
+    }
+
     /// One value of every axis, in every combination.
     pub(crate) fn choices(&self) -> impl Iterator<Item = Vec<&AxisValue>> {
         (0..self.size()).map(|number| self.choice(number))
@@ -100,10 +117,8 @@ impl Scenario {
     }
 
     pub(crate) fn cell(&self, chosen: &[&AxisValue]) -> Cell {
-        let labels: Vec<_> = chosen.iter().map(|value| value.label.as_str()).collect();
-        let id = if labels.is_empty() { self.stem.clone() } else { format!("{}/{}", self.stem, labels.join(",")) };
         let mut cell = Cell {
-            id,
+            id: self.id(chosen),
             scenario: self.stem.clone(),
             title: self.title.clone(),
             about: self.about.clone(),

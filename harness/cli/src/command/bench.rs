@@ -7,7 +7,7 @@ use std::{
 
 use lab::world::Clock;
 use runner::{
-    Ground, Machines, Run,
+    Ground, Machines, Run, Times,
     record::{Record, Spent, Verdict},
 };
 use scenario::Cell;
@@ -25,13 +25,14 @@ use crate::{
 /// The same cells twice: each in a laboratory with a cloud, a capture and an audit; and their tunnels alone, between two
 /// daemons that are driven over their sockets by a loop.
 pub fn run(arguments: &BenchArguments) -> Result<Outcome, Failure> {
-    let cells = files::cells(&arguments.what, ChoiceArguments { cells: arguments.cells, seed: 1 })?;
+    let choice = ChoiceArguments { cells: arguments.cells, seed: 1, shard: None };
+    let cells = files::choose(&arguments.what, choice)?.cells;
     let machines = machines(arguments.world, Clock::Virtual, &cells)?;
     let jobs = arguments.jobs.map_or_else(processors, std::num::NonZero::get);
     let out = Folder(fresh(Path::new("target/bench"))?);
-    eprintln!("{} cells by {jobs} workers in the {}", cells.len(), describe(&machines.world));
+    eprintln!("{} cells by {jobs} workers in the {}", cells.len(), describe(&machines));
 
-    let run = Run { ground: Ground::Machines(machines), jobs, out: out.0.clone() };
+    let run = Run { ground: Ground::Machines(machines), jobs, out: out.0.clone(), times: Times::default() };
     let record = runner::run(&run, &cells, &Counting::begin(cells.len()))?;
     let Ground::Machines(machines) = &run.ground else { unreachable!("they were given above") };
     let proven = record.cells.iter().filter(|cell| cell.verdict == Verdict::Proven).count();

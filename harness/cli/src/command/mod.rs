@@ -3,18 +3,20 @@
 pub mod audit;
 pub mod bench;
 pub mod check;
+mod conclusion;
 pub mod doctor;
+mod expect;
 pub mod plan;
+pub mod report;
+mod reuse;
 pub mod run;
 pub mod serve;
 pub mod setup;
 
 use std::{fmt, process::ExitCode};
 
-use lab::{
-    image::{Image, ImageError, Name, Store, default_root},
-    world::World,
-};
+use lab::image::{Image, ImageError, Name, Store, default_root};
+use runner::Machines;
 
 use crate::{paint, progress::Making};
 
@@ -94,7 +96,7 @@ macro_rules! laboratory {
     )*};
 }
 
-laboratory!(lab::Error, ImageError, runner::Error, report::ReportError, std::io::Error);
+laboratory!(lab::Error, ImageError, runner::Error, ::report::ReportError, std::io::Error);
 
 fn store() -> Result<Store, Failure> {
     Ok(Store::open(default_root()?))
@@ -124,7 +126,8 @@ fn program() -> Result<std::path::PathBuf, Failure> {
     Err(Failure::Laboratory(format!("{} was replaced while it ran: start it again", program.display())))
 }
 
-fn describe(world: &World) -> String {
-    let time = if world.has_virtual_time() { "virtual time" } else { "real time" };
+fn describe(machines: &Machines) -> String {
+    let (world, virtual_time) = (&machines.world, machines.has_virtual_time());
+    let time = if virtual_time { "virtual time" } else { "real time" };
     format!("{world} world, {}, {time}", world.kernel())
 }

@@ -11,7 +11,7 @@ use crate::{
 pub fn run(arguments: &PlanArguments) -> Result<Outcome, Failure> {
     let mut out = io::stdout().lock();
     let packets = arguments.world != WorldChoice::Modelled;
-    for cell in files::cells(&arguments.what, arguments.choice)? {
+    for cell in files::choose(&arguments.what, arguments.choice)?.cells {
         let plan = if packets { runner::plan(&cell) } else { runner::plan_modelled(&cell) };
         out.write_all(plan.as_bytes())?;
     }

@@ -1,27 +1,36 @@
 //! `tunnelproof run`: cells in, verdicts, record and reports out.
 
 use std::{
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     thread,
 };
 
 use lab::world::{Choice, Clock};
-use runner::{
-    Endpoint, Foreign, Ground, Machines,
-    record::{CellRecord, Record, Verdict},
-};
+use runner::{Endpoint, Foreign, Ground, Machines};
 use scenario::Cell;
 
-use super::{Failure, Outcome, describe, ensure, program, store};
+use super::{
+    Failure, Outcome,
+    conclusion::{self, count},
+    describe, ensure,
+    expect::Expect,
+    program,
+    reuse::{Earlier, Reuse},
+    store,
+};
 use crate::{
     arguments::{RunArguments, Time, WorldChoice},
-    files, paint,
-    progress::{Proving, duration},
+    files::{self, Chosen},
+    paint,
+    progress::Proving,
+    times,
 };
 
 pub fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
-    let cells = files::cells(&arguments.what, arguments.choice)?;
+    let Chosen { cells, scenarios, choice } = files::choose(&arguments.what, arguments.choice)?;
+    let expected = arguments.expect.as_deref().map(Expect::load).transpose()?;
+    let earlier = arguments.reuse.as_deref().map(Earlier::load).transpose()?;
     let ground = ground(arguments, &cells)?;
     let out = match &arguments.out {
         Some(out) => out.clone(),
@@ -29,16 +38,26 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
     };
     let jobs = arguments.jobs.map_or_else(processors, std::num::NonZero::get);
     eprintln!("{} {}", count(cells.len(), "cell"), introduction(&ground));
-    let proving = Proving::begin(cells.len());
-    let run = runner::Run { ground, jobs, out: out.clone() };
-    let record = runner::run(&run, &cells, &proving)?;
-    proving.end();
-    report::write(&record, &out)?;
-    eprintln!("{}", summary(&record, &out));
-    if arguments.json {
-        print_json(&record)?;
+    let reuse = Reuse::divide(cells, &ground, earlier)?;
+    if let Some(taken) = reuse.introduction() {
+        eprintln!("{taken}");
     }
-    Ok(outcome(&record))
+    let mut times = times::known();
+    times.learn_from(reuse.earlier(), &out);
+    let proving = Proving::begin(reuse.rest.len());
+    let run = runner::Run { ground, jobs, out: out.clone(), times: times.times.clone() };
+    let ran = runner::run(&run, &reuse.rest, &proving)?;
+    proving.end();
+    if matches!(run.ground, Ground::Machines(_)) {
+        times.keep(&ran);
+    }
+    let mut record = reuse.complete(ran, &out)?;
+    record.choice = Some(choice);
+    record.diagnoses = runner::diagnose(&record.cells);
+    if let Some(expected) = &expected {
+        expected.of_run(&mut record, &scenarios)?;
+    }
+    conclusion::conclude(&record, &out, arguments.json, false)
 }
 
 /// What the cells are run on; images that it needs are made.
@@ -70,7 +89,7 @@ pub(super) fn machines(choice: Choice, clock: Clock, cells: &[Cell]) -> Result<M
 
 fn introduction(ground: &Ground) -> String {
     match ground {
-        Ground::Machines(machines) => format!("in the {}", describe(&machines.world)),
+        Ground::Machines(machines) => format!("in the {}", describe(machines)),
         Ground::Modelled => "in the modelled world: no packets, virtual time".to_owned(),
         Ground::Foreign(foreign) => {
             let mut text = format!("against {}: no packets", foreign.describe());
@@ -88,50 +107,8 @@ fn introduction(ground: &Ground) -> String {
     }
 }
 
-/// A refuted cell weighs more than a laboratory that failed in another.
-fn outcome(record: &Record) -> Outcome {
-    let any = |verdict| record.cells.iter().any(|cell| cell.verdict == verdict);
-    if any(Verdict::Refuted) {
-        Outcome::Unexpected
-    } else if any(Verdict::Broken) {
-        Outcome::NoLaboratory
-    } else {
-        Outcome::AsExpected
-    }
-}
-
-/// The last line: skips are counted like everything else.
-fn summary(record: &Record, out: &Path) -> String {
-    let counts: Vec<String> = Verdict::ALL
-        .iter()
-        .map(|verdict| {
-            let count = record.cells.iter().filter(|cell| cell.verdict == *verdict).count();
-            let text = format!("{count} {verdict}");
-            if count == 0 { text } else { paint::verdict(*verdict, &text) }
-        })
-        .collect();
-    let not_run = match record.cells.iter().flat_map(CellRecord::skipped_steps).count() {
-        0 => String::new(),
-        steps => format!("; {} not run", count(steps, "step")),
-    };
-    format!(
-        "{} in {}: {}{not_run}\n{}",
-        count(record.cells.len(), "cell"),
-        duration(record.wall_ms),
-        counts.join(", "),
-        out.join(report::HTML).display()
-    )
-}
-
-fn print_json(record: &Record) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, record).map_err(io::Error::from)?;
-    writeln!(out)?;
-    Ok(())
-}
-
 /// A folder of this name and the time that is not there yet.
-pub(super) fn fresh(parent: &Path) -> Result<PathBuf, Failure> {
+pub fn fresh(parent: &Path) -> Result<PathBuf, Failure> {
     std::fs::create_dir_all(parent)
         .map_err(|e| Failure::Laboratory(format!("{}: {e}; name a folder with --out", parent.display())))?;
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
@@ -153,8 +130,4 @@ pub(super) fn fresh(parent: &Path) -> Result<PathBuf, Failure> {
 /// A guest has one processor, so each processor gets a guest.
 pub(super) fn processors() -> usize {
     thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-fn count(number: usize, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }

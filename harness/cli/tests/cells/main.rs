@@ -35,10 +35,13 @@ fn main() -> ExitCode {
         let proof = Arc::new(Proof { bench: Arc::clone(&bench), cell, record: OnceLock::new() });
         let again = Arc::clone(&proof);
         trials.push(Trial::ignorable_test(proof.cell.id.clone(), move || proof.is_proven()));
-        trials.push(Trial::ignorable_test(format!("{}: tshark agrees", again.cell.id), move || again.tshark_agrees()));
+        trials.push(Trial::ignorable_test(format!("{}{TSHARK}", again.cell.id), move || again.tshark_agrees()));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
+
+/// What the name of a cell's second test ends with.
+const TSHARK: &str = ": tshark agrees";
 
 /// A scenario with more cells is not tested whole.
 const FEW: usize = 24;
@@ -144,14 +147,23 @@ impl Proof {
         let (world, store) = self.bench.world()?;
         let images = runner::images(std::slice::from_ref(&self.cell));
         let images = images.into_iter().filter_map(|name| store.lookup(name)).collect();
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("proof").join(self.cell.id.replace('/', "_"));
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder()).join(self.cell.id.replace('/', "_"));
         let program = PROGRAM.into();
         let ground = runner::Ground::Machines(runner::Machines { world, images, clock: Clock::Virtual, program });
-        let run = runner::Run { ground, jobs: 1, out: out.clone() };
+        let run = runner::Run { ground, jobs: 1, out: out.clone(), times: runner::Times::default() };
         let record = runner::run(&run, std::slice::from_ref(&self.cell), &Silent).map_err(|e| e.to_string())?;
         report::write(&record, &out).map_err(|e| e.to_string())?;
         let cell = record.cells.into_iter().next().ok_or("the record has no cell")?;
         Ok((cell, out))
+    }
+}
+
+/// cargo-nextest gives each test a process of its own, and then the two of a cell must not write into one folder.
+fn folder() -> &'static str {
+    let mut arguments = std::env::args().skip(1);
+    match std::env::var_os("NEXTEST") {
+        Some(_) if arguments.any(|argument| argument.ends_with(TSHARK)) => "proof-tshark",
+        _ => "proof",
     }
 }
 

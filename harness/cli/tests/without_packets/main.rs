@@ -4,12 +4,15 @@
 mod between;
 mod choice;
 mod endpoint;
+mod expected;
 mod file;
 #[path = "../folder/mod.rs"]
 mod folder;
 mod interrupted;
 mod leftovers;
 mod modelled;
+mod reuse;
+mod shards;
 
 use std::{
     fs,
@@ -47,6 +50,23 @@ impl Folder {
     }
 }
 
+/// Sixteen cells without packets, of which the eight with a policy of more than 30 characters are refuted.
+const PLANTED: &str = "
+scenario: a planted fault
+cloud: { vpcs: { main: { cidr: 10.10.0.0/16, tiers: { web: 10.10.1.0/24 } } } }
+customers: { branch: { subnets: [172.16.10.0/24], psk: '123123' } }
+policy: { ike: 3des-md5;modp1536, esp: 3des-md5 }
+matrix:
+  esp: [3des-md5, '3des-md5;modp1536,aes128-md5;modp1536']
+  ike.hash: [md5, sha1]
+  dpd: [true, false]
+  cloud.vpcs.main.router: [libreswan, strongswan]
+steps:
+  - connect: { vpc: main, customer: branch }
+  - expect: { connection: Connected, within: 60s }
+  - disconnect: { vpc: main, customer: branch }
+";
+
 /// What a run said and left.
 struct Ran {
     status: Option<i32>,
@@ -57,12 +77,31 @@ struct Ran {
 
 impl Ran {
     fn new(folder: &Folder, output: Output) -> Self {
-        let record = fs::read(folder.0.join("out/record.json")).ok();
+        Self::left_in(folder, "out", output)
+    }
+
+    /// A run in the modelled world that leaves its record in `out`.
+    fn modelled(folder: &Folder, out: &str, arguments: &[&str]) -> Self {
+        let run = ["run", "--world", "modelled", "--out", out];
+        Self::left_in(folder, out, folder.tunnelproof(&[&run, arguments].concat()).output().unwrap())
+    }
+
+    fn report(folder: &Folder, out: &str, arguments: &[&str]) -> Self {
+        let report = ["report", "--out", out];
+        Self::left_in(folder, out, folder.tunnelproof(&[&report, arguments].concat()).output().unwrap())
+    }
+
+    fn left_in(folder: &Folder, out: &str, output: Output) -> Self {
+        let record = fs::read(folder.0.join(out).join("record.json")).ok();
         Self {
             status: output.status.code(),
             said: String::from_utf8(output.stderr).unwrap(),
             record: record.map(|text| serde_json::from_slice(&text).unwrap()),
         }
+    }
+
+    fn ids(&self) -> Vec<&str> {
+        self.cells().iter().map(|cell| cell.id.as_str()).collect()
     }
 
     fn cells(&self) -> &[CellRecord] {

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{ImageError, Result};
 
-pub(super) fn of_file(path: &Path) -> Result<String> {
+pub fn of_file(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(ImageError::file(path))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -19,7 +19,7 @@ pub(super) fn of_file(path: &Path) -> Result<String> {
 }
 
 /// Each part is preceded by its length, so that moving text from one to the next changes the digest.
-pub(super) fn of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update((part.len() as u64).to_be_bytes());

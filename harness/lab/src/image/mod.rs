@@ -8,7 +8,7 @@ mod apt;
 mod build;
 mod child;
 mod chroot;
-mod digest;
+pub mod digest;
 mod doctor;
 mod error;
 mod lock;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use wire::audit::Finding;
 
 use super::{Badge, account, api, evidence, sequence, timeline, topology};
-use crate::format;
+use crate::{claim, format};
 
 #[derive(Serialize)]
 pub struct Cell<'a> {
@@ -19,6 +19,8 @@ pub struct Cell<'a> {
     full: bool,
     open: bool,
     reason: &'a str,
+    /// What is expected of it, and whether it was run before.
+    notes: Vec<String>,
     prediction: &'a str,
     router: &'a str,
     customer: &'a str,
@@ -52,6 +54,7 @@ impl<'a> Cell<'a> {
             full,
             open,
             reason: &cell.reason,
+            notes: [claim::expected(cell), claim::reused(cell)].into_iter().flatten().collect(),
             prediction: &cell.prediction,
             router: &cell.router,
             customer: &cell.customer,

@@ -16,7 +16,7 @@ mod topology;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, value::Serde};
-use runner::record::{CellRecord, ImageRecord, Record, Verdict};
+use runner::record::{CellRecord, Complaint, ImageRecord, Record, Verdict};
 use serde::Serialize;
 
 use crate::{ReportError, claim, format};
@@ -91,6 +91,11 @@ struct Page<'a> {
     leftovers: &'a [String],
     /// How many steps of all cells could not be taken; none if none.
     skipped_steps: Option<String>,
+    choice: Option<String>,
+    reused: Option<String>,
+    /// What is not as a file of expected results says.
+    complaints: &'a [Complaint],
+    diagnoses: Vec<String>,
     program: &'a str,
     images: &'a [ImageRecord],
     total: String,
@@ -114,11 +119,11 @@ fn page(record: &Record) -> Page<'_> {
     let groups = by_scenario(&record.cells);
     let ordered: Vec<&CellRecord> = groups.iter().flat_map(|(_, cells)| cells.iter().copied()).collect();
     let anchors = anchors(&ordered);
-    let attention: Vec<usize> = (0..ordered.len()).filter(|&i| needs_attention(ordered[i])).collect();
+    let attention: Vec<usize> = (0..ordered.len()).filter(|&i| claim::is_unlike(ordered[i])).collect();
     let in_full: HashSet<usize> = attention
         .iter()
         .copied()
-        .chain((0..ordered.len()).filter(|&i| !needs_attention(ordered[i])))
+        .chain((0..ordered.len()).filter(|&i| !claim::is_unlike(ordered[i])))
         .take(IN_FULL)
         .collect();
 
@@ -132,7 +137,7 @@ fn page(record: &Record) -> Page<'_> {
                 .by_ref()
                 .take(cells.len())
                 .map(|(i, &cell)| {
-                    let open = ordered.len() == 1 || attention.len() <= UNFOLDED && needs_attention(cell);
+                    let open = ordered.len() == 1 || attention.len() <= UNFOLDED && claim::is_unlike(cell);
                     cell::Cell::new(cell, &record.world, anchors[i].clone(), in_full.contains(&i), open)
                 })
                 .collect(),
@@ -154,6 +159,10 @@ fn page(record: &Record) -> Page<'_> {
         cloud: record.laboratory.cloud.as_ref().map(format::cloud),
         leftovers: record.laboratory.cloud.as_ref().map_or(&[], |cloud| &cloud.leftovers),
         skipped_steps: claim::skipped_steps(&record.cells),
+        choice: claim::choice(record),
+        reused: claim::all_reused(&record.cells),
+        complaints: record.gate.as_ref().map_or(&[], |gate| &gate.complaints),
+        diagnoses: record.diagnoses.iter().map(ToString::to_string).collect(),
         program: &record.program,
         images: &record.laboratory.images,
         total: format::plural(record.cells.len(), "cell"),
@@ -165,10 +174,6 @@ fn page(record: &Record) -> Page<'_> {
         scenarios,
         brief: ordered.len() - in_full.len(),
     }
-}
-
-fn needs_attention(cell: &CellRecord) -> bool {
-    matches!(cell.verdict, Verdict::Refuted | Verdict::Broken)
 }
 
 /// A fragment for each cell that stays the same from run to run, so that a link to it can be kept.

@@ -58,6 +58,9 @@ pub fn record() -> Record {
             ],
             cloud: None,
         },
+        choice: None,
+        diagnoses: Vec::new(),
+        gate: None,
         cells,
     }
 }
@@ -84,6 +87,11 @@ pub fn bare(id: &str, verdict: Verdict) -> CellRecord {
         evidence: Evidence::default(),
         wall_ms: 3,
         virtual_ms: 0,
+        machines: Vec::new(),
+        spent: Default::default(),
+        key: None,
+        reused: None,
+        expected: None,
     }
 }
 

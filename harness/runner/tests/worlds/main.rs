@@ -21,7 +21,7 @@ use lab::{
 };
 use libtest_mimic::{Arguments, Completion, Trial};
 use runner::{
-    Ground, Machines, Progress, Run, images,
+    Ground, Machines, Progress, Run, Times, images,
     record::{CellRecord, Record},
 };
 use scenario::Cell;
@@ -90,8 +90,9 @@ impl Made {
     }
 
     fn prove(&self, world: World, out: &Path, jobs: usize) -> Record {
-        let machines = Machines { world, images: self.daemons.clone(), program: program() };
-        let run = Run { ground: Ground::Machines(machines), jobs, out: out.to_owned() };
+        let machines =
+            Machines { world, images: self.daemons.clone(), clock: lab::world::Clock::Virtual, program: program() };
+        let run = Run { ground: Ground::Machines(machines), jobs, out: out.to_owned(), times: Times::default() };
         runner::run(&run, &cells(), &Silent).unwrap()
     }
 }

@@ -4,6 +4,7 @@
 //! only if nothing was reported, so the gaps never show.
 
 mod cloud;
+mod expected;
 mod fields;
 mod gateway;
 mod matrix;
@@ -15,6 +16,7 @@ mod scalar;
 mod steps;
 mod target;
 
+pub(crate) use self::expected::expected;
 use self::{fields::Fields, names::Names, networks::Networks};
 use crate::{
     Scenario,

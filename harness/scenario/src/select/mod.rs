@@ -5,12 +5,14 @@
 
 mod cover;
 mod random;
+mod shard;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::BTreeSet, fmt, num::NonZero, str::FromStr};
 
 use self::random::Random;
+pub use self::shard::Shard;
 use crate::{Cell, Scenario, nearest::one_of};
 
 /// Which of a scenario's cells.

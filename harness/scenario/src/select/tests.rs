@@ -8,7 +8,7 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::{Selection, cover::cover, sample};
+use super::{Selection, Shard, cover::cover, sample};
 use crate::{Cell, Scenario, parse};
 
 /// The axes of all policies of the specification, between two daemons, begun from either end.
@@ -163,5 +163,23 @@ fn selections_are_words() {
     assert!(said("pairwize").contains("did you mean `pairwise`?"), "{}", said("pairwize"));
     for word in ["sample:0", "sample:", "sample:-1", "sample:many"] {
         assert!(said(word).contains("write `sample:20`"), "{}", said(word));
+    }
+}
+
+#[test]
+fn shards_are_parts_of_the_whole() {
+    for (size, count) in [(0, 3), (1, 3), (16, 3), (3_072, 7), (5, 5)] {
+        let whole: Vec<usize> = (0..size).collect();
+        let shards: Vec<_> =
+            (1..=count).map(|number| format!("{number}/{count}").parse::<Shard>().unwrap().of(whole.clone())).collect();
+        let mut all = shards.concat();
+        assert_eq!(all.len(), size, "no cell is in two parts");
+        all.sort_unstable();
+        assert_eq!(all, whole, "every cell is in one");
+        let sizes = shards.iter().map(Vec::len);
+        assert!(sizes.clone().max().unwrap() - sizes.min().unwrap() <= 1);
+    }
+    for wrong in ["0/4", "5/4", "1/0", "1", "1/", "a/b", "-1/2"] {
+        assert!(wrong.parse::<Shard>().unwrap_err().contains("`1/4`"), "{wrong}");
     }
 }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cells;
+mod expected;
 mod faults;
 mod mutations;
 
