@@ -47,15 +47,18 @@ impl TripleDes {
     }
 
     fn decrypt_cbc_at(&self, level: Level, texts: &[(&[u8], &[u8])], clear: &mut Vec<u8>) {
-        let spread = |key: u64, bit: usize| (key >> (47 - bit) & 1).wrapping_neg();
-        let round = |key| std::array::from_fn(|n| std::array::from_fn(|i| spread(key, 6 * n + i)));
-        let rounds: Vec<Round> = self.rounds.iter().map(|&key| round(key)).collect();
-        dispatch!(level, simd => decrypt_cbc(simd, &rounds, texts, clear));
+        dispatch!(level, simd => decrypt_cbc(simd, &self.rounds, texts, clear));
     }
 }
 
 #[inline(always)]
-fn decrypt_cbc<S: Simd>(simd: S, rounds: &[Round], texts: &[(&[u8], &[u8])], clear: &mut Vec<u8>) {
+fn decrypt_cbc<S: Simd>(simd: S, keys: &[u64; 48], texts: &[(&[u8], &[u8])], clear: &mut Vec<u8>) {
+    let mut rounds = [[[0; 6]; 8]; 48];
+    for (round, key) in rounds.iter_mut().zip(keys) {
+        for (bit, word) in round.as_flattened_mut().iter_mut().enumerate() {
+            *word = (key >> (47 - bit) & 1).wrapping_neg();
+        }
+    }
     let full = 64 * S::u64s::LEN;
     let mut batch = Batch { blocks: [0; MOST], before: [0; MOST], len: 0 };
     for (iv, text) in texts {
@@ -66,12 +69,12 @@ fn decrypt_cbc<S: Simd>(simd: S, rounds: &[Round], texts: &[(&[u8], &[u8])], cle
             before = batch.add(before, now);
             blocks = later;
             if batch.len == full {
-                batch.finish(simd, rounds, clear);
+                batch.finish(simd, &rounds, clear);
             }
         }
     }
     if batch.len > 0 {
-        batch.finish(simd, rounds, clear);
+        batch.finish(simd, &rounds, clear);
     }
 }
 
