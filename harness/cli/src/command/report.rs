@@ -37,7 +37,7 @@ pub fn run(arguments: &ReportArguments) -> Result<Outcome, Failure> {
 }
 
 /// A run's folder, of which a record may be named as well.
-fn folder(run: &Path) -> &Path {
+pub(super) fn folder(run: &Path) -> &Path {
     match run.parent() {
         Some(parent) if !run.is_dir() => parent,
         _ => run,

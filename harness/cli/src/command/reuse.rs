@@ -9,11 +9,11 @@ use std::{
 
 use runner::{
     Ground,
-    record::{CellRecord, Record, Verdict},
+    record::{CellRecord, Evidence, Record, Verdict},
 };
 use scenario::Cell;
 
-use super::{Failure, conclusion::count, program};
+use super::{Failure, conclusion::count, program, report};
 
 /// A run of before, and its folder.
 pub struct Earlier {
@@ -24,7 +24,13 @@ pub struct Earlier {
 impl Earlier {
     pub fn load(folder: &Path) -> Result<Self, Failure> {
         let record = ::report::read(folder).map_err(|e| Failure::Input(e.to_string()))?;
-        Ok(Self { folder: folder.to_owned(), record })
+        Ok(Self { folder: report::folder(folder).to_owned(), record })
+    }
+
+    /// Whether what the cell's record leads to is still there: without it nobody can see what was proven.
+    fn has_evidence(&self, cell: &CellRecord) -> bool {
+        let Evidence { capture, keys, events, api, logs } = &cell.evidence;
+        [capture, keys, events, api].into_iter().flatten().chain(logs).all(|path| self.folder.join(path).exists())
     }
 }
 
@@ -45,9 +51,10 @@ impl Reuse {
         let keys: HashMap<String, String> = cells.iter().filter_map(key).collect();
         let order = cells.iter().map(|cell| cell.id.clone()).collect();
         let mut taken = HashMap::new();
-        for cell in earlier.iter().flat_map(|earlier| &earlier.record.cells) {
+        for (earlier, cell) in earlier.iter().flat_map(|run| run.record.cells.iter().map(move |cell| (run, cell))) {
             let passed = !matches!(cell.verdict, Verdict::Refuted | Verdict::Broken);
-            if passed && cell.key.is_some() && keys.get(&cell.id) == cell.key.as_ref() {
+            let unchanged = cell.key.is_some() && keys.get(&cell.id) == cell.key.as_ref();
+            if passed && unchanged && earlier.has_evidence(cell) {
                 taken.insert(cell.id.clone(), cell.clone());
             }
         }

@@ -72,6 +72,19 @@ fn what_changed_is_run_again() {
 }
 
 #[test]
+fn what_lost_its_evidence_is_run_again() {
+    let (folder, first) = planted("no-evidence");
+    let passed = first.cells().iter().find(|cell| cell.verdict == Verdict::Skipped).unwrap();
+    fs::remove_file(folder.0.join("first").join(passed.evidence.api.as_ref().unwrap())).unwrap();
+    let again = Ran::modelled(&folder, "again", &["--reuse", "first/record.json", "planted.yaml"]);
+    assert_eq!(reused(&again), 7, "{}", again.said);
+    let run_again = again.cells().iter().find(|cell| cell.id == passed.id).unwrap();
+    assert!(
+        run_again.reused.is_none() && folder.0.join("again").join(run_again.evidence.api.as_ref().unwrap()).exists()
+    );
+}
+
+#[test]
 fn another_program_runs_everything_again() {
     let (folder, _) = planted("another-program");
     let path = folder.0.join("first/record.json");
