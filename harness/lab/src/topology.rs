@@ -184,8 +184,7 @@ impl Lab {
 
     /// Has the customer at the far end of a router's tunnel begin, if it has one to that VPC.
     async fn call(&self, vpc: &str, tunnel: &Tunnel) -> Result<()> {
-        let there = self.known_customers().values().find(|known| known.address() == tunnel.peer).cloned();
-        match there {
+        match self.customer_at(tunnel) {
             Some(customer) => customer.initiate(&Customer::tunnel_to(vpc)).await,
             None => Ok(()),
         }
@@ -197,11 +196,27 @@ impl Lab {
             return Ok(());
         }
         let _meeting = self.meeting.lock().await;
-        let there = self.known_customers().values().find(|known| known.address() == tunnel.peer).cloned();
-        match there {
-            Some(customer) => customer.forget(&tunnel.name).await,
+        self.give_up(tunnel, &tunnel.name).await
+    }
+
+    /// Has a customer that began forget its tunnel to a VPC before the router does, or it would begin again, and again.
+    async fn dissuade(&self, vpc: &str, tunnel: &Tunnel) -> Result<()> {
+        match self.plan.initiator {
+            Initiator::Cloud => Ok(()),
+            Initiator::Customer => self.give_up(tunnel, &Customer::tunnel_to(vpc)).await,
+        }
+    }
+
+    /// Has the customer at the far end of a router's tunnel forget its own, which has this name.
+    async fn give_up(&self, tunnel: &Tunnel, name: &str) -> Result<()> {
+        match self.customer_at(tunnel) {
+            Some(customer) => customer.forget(name).await,
             None => Ok(()),
         }
+    }
+
+    fn customer_at(&self, tunnel: &Tunnel) -> Option<Arc<Customer>> {
+        self.known_customers().values().find(|known| known.address() == tunnel.peer).cloned()
     }
 
     pub fn station(&self, name: &str) -> Result<Arc<Station>> {

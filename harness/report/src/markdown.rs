@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
+use policy::Remark;
 use runner::record::{CellRecord, Record};
 
 use crate::{HTML, claim, format, html::by_scenario, traffic::Traffic};
@@ -39,6 +40,7 @@ pub fn render(record: &Record) -> String {
             let _ = writeln!(out, "{}", row(cell));
         }
         out.push('\n');
+        grades(&cells, &mut out);
         skipped_steps(&cells, &mut out);
         findings(&cells, &mut out);
     }
@@ -67,6 +69,27 @@ pub fn render(record: &Record) -> String {
         format::length(virtual_ms),
     );
     out
+}
+
+/// What is said today of the policies, each remark once with the number of cells, the worst first.
+fn grades(cells: &[&CellRecord], out: &mut String) {
+    let mut remarks: Vec<(&Remark, usize)> = Vec::new();
+    for remark in cells.iter().filter_map(|cell| cell.grade.as_ref()).flat_map(|grade| &grade.remarks) {
+        match remarks.iter_mut().find(|(known, _)| *known == remark) {
+            Some((_, count)) => *count += 1,
+            None => remarks.push((remark, 1)),
+        }
+    }
+    if remarks.is_empty() {
+        return;
+    }
+    remarks.sort_by_key(|(remark, _)| std::cmp::Reverse(remark.level));
+    out.push_str("What is said of these policies today:\n\n");
+    for (Remark { level, part, clause, sentence }, count) in remarks {
+        let all = format::plural(cells.len(), "cell");
+        let _ = writeln!(out, "- {level}: {}, in {count} of {all}: {}. {}", code(part), text(clause), text(sentence));
+    }
+    out.push('\n');
 }
 
 /// Steps that were not run, each once with its reason and the number of cells.

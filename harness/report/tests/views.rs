@@ -29,6 +29,8 @@ fn markdown_has_a_row_for_each_cell() {
     );
     assert!(rows[2].starts_with("| **refuted** |") && rows[2].contains("| 77 of 80 |"), "{}", rows[2]);
     assert!(markdown.contains("[report.html](report.html)"));
+    let graded = "- disallowed: `ike group modp1536`, in ";
+    assert!(markdown.contains(graded) && markdown.contains("- legacy: `IKEv1`, in "), "{markdown}");
 }
 
 #[test]

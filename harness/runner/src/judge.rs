@@ -1,6 +1,7 @@
 //! The verdict on a cell: prediction, API, kernel and packets have to agree with each other and with the
 //! scenario. Pure: what was observed goes in, checks come out.
 
+mod failure;
 mod kernel;
 mod packets;
 mod quick_mode;
@@ -54,6 +55,8 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Judgement {
     let checks = vec![
         steps(evidence.cell, evidence.observation),
         prediction(evidence),
+        failure::initiator(evidence),
+        failure::failure(evidence),
         states(evidence.cell, evidence.observation),
         answers(evidence.observation),
         packets::phase_1(evidence),
@@ -118,18 +121,20 @@ fn contradiction(observation: &Observation, checks: &[Check]) -> Option<(Verdict
     Some((Verdict::Refuted, reason))
 }
 
-fn proof(Evidence { account, facts, .. }: &Evidence<'_>) -> String {
+fn proof(Evidence { prediction, account, facts, .. }: &Evidence<'_>) -> String {
     let (delivered, kept): (Vec<&ProbeSent>, Vec<&ProbeSent>) =
         facts.probes.iter().partition(|probe| probe.expected == Expected::Delivered);
     let kept = match kept.len() {
         0 => String::new(),
         kept => format!("; none of {kept} more was seen in clear"),
     };
+    let (agree, frames) = ("prediction, API, kernels and packets agree", account.frames);
+    if let Some(failure) = prediction.keeps_down() {
+        return format!("{agree}: it {failure}{kept}; all {frames} frames are explained");
+    }
     format!(
-        "prediction, API, kernels and packets agree: all {} probes were seen in ESP, decrypted and received once{kept}; \
-         all {} frames are explained",
+        "{agree}: all {} probes were seen in ESP, decrypted and received once{kept}; all {frames} frames are explained",
         delivered.len(),
-        account.frames
     )
 }
 

@@ -51,7 +51,7 @@ impl Limits {
                 _,
                 Step::Connect { .. }
                 | Step::Disconnect { .. }
-                | Step::Expect(Expectation::Connection { .. })
+                | Step::Expect(Expectation::Connection { .. } | Expectation::Alert(_))
                 | Step::RebootRouter(_)
                 | Step::Hold(_),
             ) => None,

@@ -25,6 +25,9 @@ pub(crate) struct Observation {
     pub answers: Vec<Answer>,
     /// Bytes of each connection, as the cloud tells them.
     pub usage: Vec<Usage>,
+    /// Public addresses of the routers.
+    #[serde(default)]
+    pub routers: Vec<Ipv4Addr>,
     /// SAs that no policy of ours describes, in words.
     pub strange_sas: Vec<String>,
     /// What became of machines of former cells, in words.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use policy::Initiator;
 use scenario::{Cell, Expectation, Party, Step};
 
 use crate::{judge, limits::Limits};
@@ -26,6 +27,10 @@ fn described(cell: &Cell, limits: Option<Limits>) -> String {
 fn describe(cell: &Cell, limits: Option<Limits>, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}", cell.id)?;
     writeln!(out, "  prediction: {}", judge::predict(cell))?;
+    writeln!(out, "  policy: {}", cell.grade())?;
+    if cell.initiator != Initiator::default() {
+        writeln!(out, "  initiator: {}", cell.initiator)?;
+    }
     writeln!(out, "  topology:")?;
     for (name, vpc) in &cell.cloud.vpcs {
         writeln!(out, "    VPC {name} {}, router {}", vpc.cidr, vpc.router)?;
@@ -36,6 +41,10 @@ fn describe(cell: &Cell, limits: Option<Limits>, out: &mut String) -> std::fmt::
     for (name, customer) in &cell.customers {
         let device = customer.stands_in_for.map_or(String::new(), |d| format!(" standing in for {}", d.device()));
         writeln!(out, "    customer {name}, {}{device}", customer.daemon)?;
+        let own = customer.gateway.to_string();
+        if !own.is_empty() {
+            writeln!(out, "      its gateway has {own}")?;
+        }
         for (number, net) in customer.subnets.iter().enumerate() {
             writeln!(out, "      subnet {net}, host {name}.{number}")?;
         }
@@ -87,6 +96,7 @@ fn consequences(cell: &Cell, step: &Step) -> Vec<String> {
             vec![format!("{} packets in {flows} flows", flows as u64 * u64::from(*packets))]
         }
         Step::Expect(Expectation::Connection { .. }) => vec!["API  listVpnConnections".into()],
+        Step::Expect(Expectation::Alert(_)) => vec!["API  listAlerts".into()],
         Step::Expect(Expectation::Traffic(_)) | Step::Hold(_) => Vec::new(),
     }
 }

@@ -5,6 +5,7 @@ mod whole;
 
 use std::net::Ipv4Addr;
 
+use policy::Grade;
 use serde::{Deserialize, Serialize};
 use wire::audit::Account;
 
@@ -85,6 +86,9 @@ pub struct CellRecord {
     pub reason: String,
     /// What the policies say must happen.
     pub prediction: String,
+    /// What is said today of the policy that the cloud was told; absent in records of programs that did not grade.
+    #[serde(default)]
+    pub grade: Option<Grade>,
     /// The proposals that were negotiated, such as `3des-md5;modp1536`.
     pub negotiated: Option<Negotiated>,
     /// The two ends, such as "strongSwan 5.9.8 standing in for Cisco IOS".

@@ -195,6 +195,7 @@ pub(crate) fn blank(cell: &Cell, version: impl Fn(Daemon) -> String) -> CellReco
         verdict: Verdict::Broken,
         reason: String::new(),
         prediction: judge::predict(cell).to_string(),
+        grade: Some(cell.grade()),
         negotiated: None,
         router: router.join(", "),
         customer: customer.collect::<Vec<_>>().join(", "),

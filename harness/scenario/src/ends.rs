@@ -1,9 +1,9 @@
 //! The two ends of each connection of a cell, as their own devices have them.
 
-use std::net::Ipv4Addr;
+use std::{fmt, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
-use policy::{End, IkeVersion, Lifetime, Policy, PreSharedKey, Proposals};
+use policy::{End, Grade, IkeVersion, Lifetime, Policy, PreSharedKey, Proposals};
 use serde::{Deserialize, Serialize};
 
 use crate::{Cell, Step};
@@ -37,7 +37,41 @@ impl Gateway {
     }
 }
 
+/// What it has, by the names of scenario files.
+impl fmt::Display for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn word<T: ToString>(value: &Option<T>) -> Option<String> {
+            value.as_ref().map(T::to_string)
+        }
+        let seconds = |lifetime: Option<Lifetime>| lifetime.map(|lifetime| format!("{} s", lifetime.0));
+        let list = |nets: &Option<Vec<Ipv4Net>>| {
+            let nets = nets.as_ref()?;
+            Some(nets.iter().map(Ipv4Net::to_string).collect::<Vec<_>>().join(" "))
+        };
+        let all = [
+            ("ike", word(&self.ike)),
+            ("esp", word(&self.esp)),
+            ("ike-lifetime", seconds(self.ike_lifetime)),
+            ("esp-lifetime", seconds(self.esp_lifetime)),
+            ("dpd", word(&self.dpd)),
+            ("ike-version", word(&self.ike_version)),
+            ("psk", word(&self.psk)),
+            ("subnets", list(&self.subnets)),
+            ("peer-nets", list(&self.peer_nets)),
+            ("peer", word(&self.peer)),
+        ];
+        let words: Vec<_> =
+            all.into_iter().filter_map(|(key, value)| value.map(|value| format!("{key} {value}"))).collect();
+        f.write_str(&words.join(", "))
+    }
+}
+
 impl Cell {
+    /// What is said today of the policy that the cloud is told.
+    pub fn grade(&self) -> Grade {
+        policy::grade(&self.policy, self.ike().initiates())
+    }
+
     /// The address that a customer's gateway wrongly has for the router, if it has one.
     pub fn wrong_peer(&self, customer: &str) -> Option<Ipv4Addr> {
         self.customers.get(customer)?.gateway.peer

@@ -45,6 +45,19 @@ pub enum Expectation {
         within: Duration,
     },
     Traffic(Traffic),
+    Alert(Alert),
+}
+
+/// What listAlerts tells of the customers' connections, by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alert {
+    None,
+    /// The monitor saw every open connection go from one state to another.
+    Switched {
+        from: ConnectionState,
+        to: ConnectionState,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -108,6 +121,16 @@ impl fmt::Display for Expectation {
         match self {
             Self::Connection { state, within } => write!(f, "{state} within {}", duration::format(*within)),
             Self::Traffic(traffic) => write!(f, "traffic {traffic}"),
+            Self::Alert(alert) => alert.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Alert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("no alert"),
+            Self::Switched { from, to } => write!(f, "alert from {from} to {to}"),
         }
     }
 }

@@ -202,6 +202,7 @@ impl VirtualRouter {
 
     async fn forget(&self, connection: Uuid) -> Result<()> {
         let Some(tunnel) = self.tunnel(connection) else { return Ok(()) };
+        self.lab.dissuade(&self.plan.vpc, &tunnel).await?;
         self.take_down(self.gateway().await?.as_ref(), &tunnel).await?;
         self.lab.part(&tunnel).await?;
         self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection);

@@ -22,6 +22,7 @@ pub struct Cell<'a> {
     /// What is expected of it, and whether it was run before.
     notes: Vec<String>,
     prediction: &'a str,
+    grade: Option<String>,
     router: &'a str,
     customer: &'a str,
     negotiated: Option<&'a Negotiated>,
@@ -56,6 +57,7 @@ impl<'a> Cell<'a> {
             reason: &cell.reason,
             notes: [claim::expected(cell), claim::reused(cell)].into_iter().flatten().collect(),
             prediction: &cell.prediction,
+            grade: cell.grade.as_ref().map(ToString::to_string),
             router: &cell.router,
             customer: &cell.customer,
             negotiated: cell.negotiated.as_ref(),

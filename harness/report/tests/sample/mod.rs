@@ -5,7 +5,7 @@ pub mod conversation;
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use policy::{Encryption, Group, Hash};
+use policy::{Encryption, Group, Hash, Policy, Version};
 use runner::record::{
     ApiCall, CellRecord, Check, Evidence, ImageRecord, Laboratory, Negotiated, Record, SaSummary, StateChange,
     StepRecord, StepStatus, Verdict,
@@ -75,6 +75,7 @@ pub fn bare(id: &str, verdict: Verdict) -> CellRecord {
         verdict,
         reason: "the world `modelled` carries no packets".into(),
         prediction: "established with aes128-sha1;modp1536".into(),
+        grade: None,
         negotiated: None,
         router: "Libreswan 5.2".into(),
         customer: "strongSwan 5.9.14 standing in for Cisco IOS".into(),
@@ -105,6 +106,7 @@ pub fn proven(router: &str, customer: &str, encryption: &str) -> CellRecord {
         axes: vec![("cloud.vpcs.main.router".into(), router.into()), ("ike.encryption".into(), encryption.into())],
         reason: "prediction, API, kernel and packets agree: all 80 packets were seen protected, decrypted and equal".into(),
         prediction: format!("established with IKE {suite} and ESP {suite}, with perfect forward secrecy"),
+        grade: Some(policy::grade(&Policy::new(suite.parse().unwrap(), suite.parse().unwrap()), Version::V1)),
         negotiated: Some(Negotiated { ike: suite.clone(), esp: suite.clone() }),
         router: router_name.into(),
         customer: customer.into(),

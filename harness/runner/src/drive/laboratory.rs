@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, sync::Arc};
 
+use ipnet::Ipv4Net;
 use lab::{
     gateway::Tunnel,
     topology::{Customer, CustomerPlan, Deployment, Lab, Plan, Stock},
 };
+use policy::End;
 use scenario::{Cell, Party, Step};
 use wire::{
     audit::{Demanded, Expected, Facts, IkeKeys, SaKeys},
@@ -56,6 +58,7 @@ async fn cell(
     tell("end the capture".into());
     lab.finish_capture().await?;
     *facts = drive.facts();
+    notebook.write(|pages| pages.routers = drive.api.router_addresses().collect());
     note_sas(&lab, notebook, facts).await?;
     facts.ike.shared_secrets = lab.shared_secrets().await?.iter().map(|secret| hex::encode(secret)).collect();
     let undone = match drive.api.usage(&drive.far).await {
@@ -190,8 +193,8 @@ impl Drive<'_, Laboratory> {
         let mistaken = self.cell.customers.keys().filter_map(|name| self.cell.wrong_peer(name));
         let gateways: BTreeSet<Ipv4Addr> = routers.chain(customers).chain(mistaken).collect();
         Facts {
-            local: self.cell.cloud.vpcs.values().map(|vpc| vpc.cidr).collect(),
-            remote: self.cell.customers.values().flat_map(|customer| customer.subnets.clone()).collect(),
+            local: self.nets(|[router, customer]| [&router.local_nets, &customer.peer_nets]),
+            remote: self.nets(|[router, customer]| [&router.peer_nets, &customer.local_nets]),
             gateways: gateways.into_iter().collect(),
             sas: Vec::new(),
             probes: self.far.traffic.sent().to_vec(),
@@ -201,6 +204,15 @@ impl Drive<'_, Laboratory> {
             },
             demanded: demanded(self.cell),
         }
+    }
+
+    /// The networks of one side, as either end of any connection has them.
+    fn nets(&self, of: impl Fn(&[End; 2]) -> [&Vec<Ipv4Net>; 2]) -> Vec<Ipv4Net> {
+        let vpcs = self.cell.cloud.vpcs.keys();
+        let pairs = vpcs.flat_map(|vpc| self.cell.customers.keys().map(move |customer| (vpc, customer)));
+        let ends: Vec<_> = pairs.filter_map(|(vpc, customer)| self.cell.ends(vpc, customer)).collect();
+        let nets: BTreeSet<Ipv4Net> = ends.iter().flat_map(|ends| of(ends)).flatten().copied().collect();
+        nets.into_iter().collect()
     }
 }
 

@@ -11,7 +11,7 @@ mod traffic;
 use std::{net::Ipv4Addr, time::Duration};
 
 use cloud::ClientError;
-use scenario::{Cell, ConnectionState, Expectation, Party, Step};
+use scenario::{Alert, Cell, ConnectionState, Expectation, Party, Step};
 
 use crate::record::{StepRecord, StepStatus};
 use api::Api;
@@ -148,6 +148,7 @@ impl<'a, F: FarSide> Drive<'a, F> {
             Step::Expect(Expectation::Traffic(scenario::Traffic::NoneInClear)) => {
                 self.far.exchange_nothing(self.cell).await
             }
+            Step::Expect(Expectation::Alert(alert)) => self.alerted(*alert).await,
             Step::Exchange { between, packets } => self.far.exchange(self.cell, between, *packets).await,
             Step::RebootRouter(vpc) => self.api.reboot_router(vpc).await,
             Step::Hold(duration) => self.hold(*duration).await,
@@ -159,6 +160,13 @@ impl<'a, F: FarSide> Drive<'a, F> {
             return Err(Failure::Skipped("it is about a tunnel that nobody could see established".into()));
         }
         self.api.expect(state, within).await
+    }
+
+    async fn alerted(&mut self, alert: Alert) -> Result<String, Failure> {
+        if self.unsure {
+            return Err(Failure::Skipped("it is about a tunnel that nobody could see established".into()));
+        }
+        self.api.alerted(alert).await
     }
 
     async fn hold(&mut self, duration: Duration) -> Result<String, Failure> {

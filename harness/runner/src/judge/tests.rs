@@ -1,12 +1,12 @@
 //! Every check can fail: evidence of a tunnel that is as it should be, and one defect at a time in it.
 #![allow(clippy::unwrap_used)]
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use policy::{Encryption, Group, Hash, Version};
 use wire::audit::{
-    ChosenChild, ChosenTransform, Code, Expected, FlowAccount, Negotiation, Pfs, PointAccount, ProbeSent, QuickMode,
-    SaAccount, SaKeys, Secrecy, Side,
+    ChosenChild, ChosenTransform, Code, Expected, FlowAccount, IkeMessage, Negotiation, PayloadShown, Pfs,
+    PointAccount, ProbeSent, QuickMode, SaAccount, SaKeys, Sealed, Secrecy, Side,
 };
 
 use super::*;
@@ -93,6 +93,8 @@ impl Case {
         case.flow(GUEST, HOST);
         case.flow(HOST, GUEST);
         case.account.negotiations.push(negotiation());
+        case.observation.routers = vec![ROUTER];
+        case.account.messages.push(message(1, ROUTER, "main mode", 1, None));
         let classes = [("esp".to_owned(), 2), ("isakmp".to_owned(), 9)].into();
         case.account.points.push(PointAccount { name: "internet".into(), side: Side::Internet, classes });
         case.account.frames = 11;
@@ -188,6 +190,30 @@ fn negotiation() -> Negotiation {
     }
 }
 
+/// A message that says this, if it says anything; without a word of its payloads if it is `closed`.
+fn message(frame: u64, source: Ipv4Addr, exchange: &str, ordinal: u32, said: Option<&str>) -> IkeMessage {
+    let version = if exchange.starts_with(char::is_uppercase) { Version::V2 } else { Version::V1 };
+    let destination = if source == ROUTER { CUSTOMER } else { ROUTER };
+    let payload = |name: &str| PayloadShown { name: "N".into(), details: vec![name.into()] };
+    IkeMessage {
+        frame,
+        time_ns: frame,
+        source: SocketAddrV4::new(source, 500),
+        destination: SocketAddrV4::new(destination, 500),
+        cookies: ["01".repeat(8), "02".repeat(8)],
+        version,
+        exchange: exchange.into(),
+        message_id: 0,
+        length: 92,
+        ordinal,
+        sealed: if said == Some("closed") { Sealed::Closed } else { Sealed::Clear },
+        payloads: said.filter(|said| *said != "closed").map(payload).into_iter().collect(),
+        retransmissions: 0,
+        repeats: 0,
+        last_frame: None,
+    }
+}
+
 fn quick_mode() -> QuickMode {
     QuickMode {
         message_id: 7,
@@ -212,7 +238,7 @@ fn quick_mode() -> QuickMode {
 fn a_tunnel_that_is_as_it_should_be_is_proven() {
     let judgement = Case::right().judged();
     assert_eq!(judgement.verdict, Verdict::Proven, "{}", judgement.reason);
-    assert_eq!(judgement.checks.len(), 16);
+    assert_eq!(judgement.checks.len(), 17);
     let negotiated = judgement.negotiated.unwrap();
     assert_eq!((negotiated.ike.as_str(), negotiated.esp.as_str()), ("3des-md5;modp1536", "3des-md5"));
 }
@@ -238,10 +264,11 @@ fn a_quick_mode_that_stays_closed_is_judged_by_its_length() {
 #[test]
 fn each_defect_refutes_by_the_check_that_is_there_for_it() {
     type Plant = fn(&mut Case);
-    let defects: [(&str, Plant); 27] = [
+    let defects: [(&str, Plant); 28] = [
         ("steps", |case| case.observation.steps[3].status = StepStatus::Failed),
         ("steps", |case| drop(case.observation.steps.pop())),
         ("prediction", |case| case.facts.sas.clear()),
+        ("initiator", |case| case.account.messages[0].source = SocketAddrV4::new(CUSTOMER, 500)),
         ("api-state", |case| case.observation.states[0].state = "Error".into()),
         ("api-state", |case| case.observation.states.clear()),
         ("api-answers", |case| case.observation.answers[0].told = "172.16.10.0/24".into()),
@@ -379,4 +406,135 @@ fn a_state_that_nobody_could_wait_for_is_not_missed() {
     let judgement = judge_control(&case.cell, &case.observation, "no packets");
     assert_eq!(judgement.verdict, Verdict::Skipped, "{}", judgement.reason);
     assert!(judgement.checks.iter().all(|check| check.code != "api-state"));
+}
+
+/// The customer's gateway has something otherwise, and no tunnel comes of it.
+fn failing(profile: &str, own: &str, messages: &[(Ipv4Addr, &str, u32, Option<&str>)]) -> Case {
+    let scenario = SCENARIO
+        .replace("vpcs:", &format!("profile: {profile}, vpcs:"))
+        .replace("psk: '123123'", &format!("psk: '123123', gateway: {{ {own} }}"))
+        .replace("connection: Connected", "connection: Error")
+        .replace("  - exchange: { between: [main, branch], packets: 1 }\n", "");
+    let mut case = Case::of(&scenario);
+    case.observation.sas.clear();
+    case.observation.states[0].state = "Error".into();
+    case.observation.usage.clear();
+    case.facts.sas.clear();
+    case.facts.probes.clear();
+    case.account.negotiations.clear();
+    case.account.flows.clear();
+    case.account.sas.clear();
+    let numbered = (1..).zip(messages);
+    case.account.messages = numbered
+        .map(|(frame, (source, exchange, ordinal, said))| message(frame, *source, exchange, *ordinal, *said))
+        .collect();
+    case
+}
+
+fn of_failure(case: &Case) -> Check {
+    case.judged().checks.into_iter().find(|check| check.code == "failure").unwrap()
+}
+
+const REFUSED: [(Ipv4Addr, &str, u32, Option<&str>); 4] = [
+    (ROUTER, "main mode", 1, None),
+    (CUSTOMER, "main mode", 6, None),
+    (ROUTER, "quick mode", 1, None),
+    (CUSTOMER, "informational", 1, Some("NO-PROPOSAL-CHOSEN")),
+];
+
+#[test]
+fn what_fails_exactly_as_predicted_is_proven() {
+    let case = failing("spec-2012", "esp: 3des-sha1", &REFUSED);
+    let judgement = case.judged();
+    assert_eq!(judgement.verdict, Verdict::Proven, "{}", judgement.reason);
+    let check = of_failure(&case);
+    assert_eq!(check.observed, "quick mode up to message 1; NO-PROPOSAL-CHOSEN in frame 4");
+    assert_eq!(check.frames, [3]);
+    assert!(judgement.reason.contains("it fails in quick mode after message 1, the customer gateway says"));
+}
+
+#[test]
+fn what_fails_otherwise_than_predicted_is_refuted() {
+    type Plant = fn(&mut Vec<IkeMessage>);
+    let defects: [Plant; 5] = [
+        |messages| drop(messages.pop()),
+        |messages| messages[3].payloads[0].details[0] = "INVALID-ID-INFORMATION".into(),
+        |messages| messages[3].source = SocketAddrV4::new(ROUTER, 500),
+        |messages| messages[2].ordinal = 2,
+        |messages| drop(messages.remove(2)),
+    ];
+    for (number, plant) in defects.into_iter().enumerate() {
+        let mut case = failing("spec-2012", "esp: 3des-sha1", &REFUSED);
+        plant(&mut case.account.messages);
+        assert_eq!(case.judged().verdict, Verdict::Refuted, "defect {number}");
+        assert!(!of_failure(&case).holds, "defect {number}");
+    }
+    let mut case = failing("spec-2012", "esp: 3des-sha1", &REFUSED);
+    case.sa(1, ROUTER, CUSTOMER, 0);
+    assert_eq!(case.judged().verdict, Verdict::Refuted, "an SA was made after all");
+}
+
+/// Whoever was refused begins again, and may then hear something else: a router that has given up knows no peer.
+#[test]
+fn only_the_first_negotiation_is_compared() {
+    let mut case = failing("spec-2012", "esp: 3des-sha1", &REFUSED);
+    let mut again = message(5, CUSTOMER, "informational", 1, Some("INVALID-ID-INFORMATION"));
+    again.cookies[0] = "03".repeat(8);
+    case.account.messages.insert(1, again);
+    assert_eq!(case.judged().verdict, Verdict::Proven);
+}
+
+#[test]
+fn a_key_that_differs_is_told_in_a_message_that_nobody_can_open_or_not_at_all() {
+    let begun = [(ROUTER, "main mode", 1, None), (ROUTER, "main mode", 5, None)];
+    let told = [begun[0], begun[1], (CUSTOMER, "informational", 1, Some("closed"))];
+    let own = |daemon: &str, messages: &[(Ipv4Addr, &str, u32, Option<&str>)]| {
+        let mut case = failing("spec-2012", "psk: '1'", messages);
+        case.cell.customers.values_mut().for_each(|customer| customer.daemon = daemon.parse().unwrap());
+        case.prediction = predict(&case.cell);
+        of_failure(&case)
+    };
+    assert!(own("strongswan", &told).holds && !own("strongswan", &begun).holds);
+    assert!(own("libreswan", &begun).holds);
+}
+
+#[test]
+fn a_tunnel_that_cannot_be_rekeyed_is_proven_by_the_rekey_that_fails() {
+    let scenario = SCENARIO
+        .replace("vpcs:", "profile: 4.22, vpcs:")
+        .replace("psk: '123123'", "psk: '123123', gateway: { esp: 3des-md5;modp1024 }");
+    let refused = [
+        message(1, ROUTER, "IKE_SA_INIT", 1, None),
+        message(2, CUSTOMER, "CREATE_CHILD_SA", 1, Some("closed")),
+        message(3, ROUTER, "CREATE_CHILD_SA", 2, Some("closed")),
+    ];
+    let mut case = Case::of(&scenario);
+    case.account.messages = refused.to_vec();
+    // Two generations: it was rekeyed.
+    assert!(!of_failure(&case).holds);
+    case.observation.sas.retain(|sa| sa.spi % 10 == 1);
+    let check = of_failure(&case);
+    assert!(check.holds && check.observed.contains("the encrypted message in frame 3 stays closed"), "{check:?}");
+    assert!(case.judged().checks.iter().all(|check| check.code != "rekeyed"));
+    case.account.messages.pop();
+    assert!(!of_failure(&case).holds);
+}
+
+#[test]
+fn each_end_keeps_an_sa_for_as_long_as_its_own_lifetime() {
+    let own = SCENARIO.replace("psk: '123123'", "psk: '123123', gateway: { esp-lifetime: 30m }");
+    let rekeyed = |router: u64, gateway: u64| {
+        let mut case = Case::of(&own);
+        // Two rekeys of each.
+        case.sa(3, ROUTER, CUSTOMER, 0);
+        case.sa(13, CUSTOMER, ROUTER, 0);
+        for sa in &mut case.observation.sas {
+            let lived = if sa.machine == "router-main" { router } else { gateway };
+            sa.deleted_ms = Some(1000 * lived);
+        }
+        case.judged().checks.into_iter().find(|check| check.code == "rekeyed").unwrap()
+    };
+    assert!(rekeyed(3_600, 1_800).holds, "{:?}", rekeyed(3_600, 1_800));
+    assert!(!rekeyed(3_600, 1_900).holds);
+    assert!(!rekeyed(3_700, 1_800).holds);
 }

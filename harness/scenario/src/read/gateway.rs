@@ -15,7 +15,7 @@ use crate::{
     diagnostic::Problems,
     duration,
     matrix::Own,
-    tree::{At, Node},
+    tree::{At, Node, Value},
 };
 
 /// The keys of `gateway`, and so the ends of paths beneath it.
@@ -30,15 +30,13 @@ const WHAT: &str = "a customer's gateway";
 pub(super) fn read(node: &Node, owner: At, problems: &mut Problems<'_>) -> Gateway {
     let mut gateway = Gateway::default();
     let Some(fields) = Fields::read(node, owner, WHAT, &KEYS, problems) else { return gateway };
-    let mut empty = true;
     for key in KEYS {
         let Some(node) = fields.get(key) else { continue };
-        empty = false;
         if let Some((own, _)) = Path::parse(&[key]).and_then(|path| path.own(node, fields.at(key), problems)) {
             own.set(&mut gateway);
         }
     }
-    if empty {
+    if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
         let help = format!("write what it has otherwise than the cloud is told: {}; or leave it out", KEYS.join(", "));
         problems.report(owner, format!("{WHAT} has nothing of its own"), help);
     }

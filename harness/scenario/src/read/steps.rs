@@ -7,7 +7,12 @@ use super::{
     names::Names,
     scalar,
 };
-use crate::{ConnectionState, Expectation, Party, Step, Traffic, diagnostic::Problems, nearest::one_of, tree::Node};
+use crate::{
+    Alert, ConnectionState, Expectation, Party, Step, Traffic,
+    diagnostic::Problems,
+    nearest::one_of,
+    tree::{At, Node, Value},
+};
 
 const STEPS: [&str; 6] = ["connect", "disconnect", "exchange", "expect", "hold", "reboot-router"];
 const STEP_EXAMPLE: &str = "`- connect: { vpc: main, customer: branch }`";
@@ -153,9 +158,9 @@ impl Walk<'_> {
         vpcs.chain(customers).collect()
     }
 
-    /// What is said about connections and about traffic are two expectations, one after the other.
+    /// What is said about connections, about alerts and about traffic are expectations of their own, one after the other.
     fn expect(&self, entry: &Entry<'_>, problems: &mut Problems<'_>) -> Vec<Step> {
-        let known = ["connection", "within", "traffic"];
+        let known = ["connection", "within", "alert", "traffic"];
         let Some(fields) = Fields::read(entry.node, entry.at, "an expectation", &known, problems) else {
             return Vec::new();
         };
@@ -178,16 +183,37 @@ impl Walk<'_> {
                 let help = format!("write {example}");
                 problems.report(fields.at("within"), "`within` says how long `connection` may take", help);
             }
-            (None, None) if fields.get("traffic").is_none() => {
+            (None, None) if fields.get("traffic").is_none() && fields.get("alert").is_none() => {
                 problems.report(entry.at, "nothing is expected", format!("write {example}"));
             }
             (None, None) => (),
+        }
+        if let Some(node) = fields.get("alert") {
+            steps.extend(alert(node, fields.at("alert"), problems).map(Expectation::Alert));
         }
         if let Some(node) = fields.get("traffic") {
             steps.extend(scalar::word(node, "traffic", &Traffic::ALL, problems).map(Expectation::Traffic));
         }
         steps.into_iter().map(Step::Expect).collect()
     }
+}
+
+/// `none`, or `{ from: Connected, to: Disconnected }`.
+fn alert(node: &Node, owner: At, problems: &mut Problems<'_>) -> Option<Alert> {
+    if let Value::Text(word) = &node.value {
+        if word == "none" {
+            return Some(Alert::None);
+        }
+        let help = "write `none`, or the states of a change, such as `{ from: Connected, to: Disconnected }`";
+        problems.report(node.at, format!("unknown alert `{word}`"), help);
+        return None;
+    }
+    let fields = Fields::read(node, owner, "an alert", &["from", "to"], problems)?;
+    let from = fields.require("from", "`from: Connected`, the state before", problems);
+    let from = from.and_then(|node| state(node, problems));
+    let to = fields.require("to", "`to: Disconnected`, the state after", problems);
+    let to = to.and_then(|node| state(node, problems));
+    Some(Alert::Switched { from: from?, to: to? })
 }
 
 fn state(node: &Node, problems: &mut Problems<'_>) -> Option<ConnectionState> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use policy::{Daemon, Group, Lifetime, PreSharedKey};
+use policy::{Daemon, End, Group, IkeVersion, Initiator, Lifetime, PreSharedKey};
 use proptest::prelude::*;
 
 use super::{FILE, QUICKSTART, edited, read, with_matrix};
@@ -53,6 +53,85 @@ fn the_quickstart() {
         "expect traffic none-in-clear",
     ];
     assert_eq!(steps, expected);
+}
+
+/// The cells of the quickstart with a gateway of the customer's own, and a matrix.
+fn own(gateway: &str, matrix: &str) -> Vec<Cell> {
+    let text =
+        with_matrix(matrix).replace("    psk: \"123123\"", &format!("    gateway: {gateway}\n    psk: \"123123\""));
+    read(&text).cells()
+}
+
+#[test]
+fn a_customers_gateway_has_what_it_has_of_its_own_and_else_what_the_cloud_is_told() {
+    let gateway = "{ ike: aes256-sha1;modp1536, esp-lifetime: 8h, dpd: false, psk: \"x\", subnets: [172.16.20.0/24], \
+                   peer-nets: [10.20.0.0/16], peer: 198.51.100.250, ike-version: ikev2 }";
+    let cell = own(gateway, "  initiator: [customer]\n").remove(0);
+    assert_eq!((cell.id.as_str(), cell.initiator), ("quickstart/initiator=customer", Initiator::Customer));
+    let [router, customer] = cell.ends("main", "branch").unwrap();
+    assert_eq!(router.policy, cell.policy);
+    assert_eq!((router.key.expose(), customer.key.expose()), ("123123", "x"));
+    assert_eq!(customer.policy.ike.to_string(), "aes256-sha1;modp1536");
+    assert_eq!((customer.policy.esp.to_string(), customer.policy.dpd), ("3des-md5".to_owned(), false));
+    assert_eq!((router.policy.esp_lifetime, customer.policy.esp_lifetime), (Lifetime(3_600), Lifetime(28_800)));
+    assert_eq!((router.ike, customer.ike), (IkeVersion::V1, IkeVersion::V2));
+    assert_eq!((router.knows_peer, customer.knows_peer), (true, false));
+    let pairs = |end: &End| end.pairs().map(|(local, peer)| format!("{local} {peer}")).collect::<Vec<_>>();
+    assert_eq!(pairs(&customer), ["172.16.20.0/24 10.20.0.0/16"]);
+    assert_eq!(pairs(&router), ["10.10.0.0/16 172.16.10.0/24", "10.10.0.0/16 192.168.10.0/24"]);
+    assert_eq!(cell.wrong_peer("branch"), Some([198, 51, 100, 250].into()));
+    assert_eq!(cell.keys().count(), 2);
+    assert!(!format!("{cell:?}").contains("psk: PreSharedKey"), "keys print as stars");
+}
+
+#[test]
+fn without_a_gateway_of_their_own_both_ends_agree() {
+    let cell = read(QUICKSTART).cells().remove(0);
+    let [[router, customer]]: [_; 1] = cell.connections().try_into().unwrap();
+    assert_eq!(cell.initiator, Initiator::Cloud);
+    assert_eq!(End { daemon: router.daemon, ..customer.seen_from_the_peer() }, router);
+}
+
+#[test]
+fn a_part_of_what_a_gateway_has_is_a_change_of_what_it_would_have_whatever_the_order_of_the_axes() {
+    let axes = "  customers.branch.gateway.ike.encryption: [aes256]\n  ike.hash: [sha1]\n";
+    let cells = read(&with_matrix(axes)).cells();
+    assert_eq!(cells[0].customers["branch"].gateway.ike.as_ref().unwrap().to_string(), "aes256-sha1;modp1536");
+    assert_eq!(cells[0].policy.ike.to_string(), "3des-sha1;modp1536");
+    assert_eq!(cells[0].id, "quickstart/encryption=aes256,hash=sha1");
+    // What the file gives it stays its own.
+    let cells =
+        own("{ esp: aes256-sha1 }", "  customers.branch.gateway.esp.group: [none, modp1024]\n  esp.hash: [sha1]\n");
+    let esp = |cell: &Cell| cell.customers["branch"].gateway.esp.as_ref().unwrap().to_string();
+    assert_eq!(cells.iter().map(esp).collect::<Vec<_>>(), ["aes256-sha1", "aes256-sha1;modp1024"]);
+}
+
+#[test]
+fn networks_and_keys_of_a_gateway_can_vary() {
+    let text = with_matrix(
+        "  customers.branch.gateway.subnets: [[172.16.20.0/24], [172.16.10.0/24, 172.16.20.0/24]]\n  \
+         keys: { same: { customers.branch.gateway.psk: \"123123\" }, other: { customers.branch.gateway.psk: \"1\" } }\n",
+    );
+    let ids = ids(&text);
+    assert_eq!(ids[1], "quickstart/subnets=172.16.20.0-24,other");
+    assert_eq!(ids[2], "quickstart/subnets=172.16.10.0-24_172.16.20.0-24,same");
+}
+
+#[test]
+fn alerts_are_expected_between_connections_and_traffic() {
+    let text = edited(
+        "expect: { connection: Connected, within: 60s }",
+        "expect: { traffic: none-in-clear, alert: { from: Connected, to: Disconnected }, connection: Connected, \
+         within: 60s }\n  - expect: { alert: none }",
+    );
+    let steps: Vec<_> = read(&text).cells()[0].steps.iter().map(Step::to_string).collect();
+    let expected = [
+        "expect Connected within 60s",
+        "expect alert from Connected to Disconnected",
+        "expect traffic none-in-clear",
+        "expect no alert",
+    ];
+    assert_eq!(steps[1..5], expected);
 }
 
 #[test]

@@ -67,6 +67,73 @@ fn words() {
 }
 
 #[test]
+fn what_a_customers_gateway_has_of_its_own() {
+    let own = |gateway: &str| edited("    psk: \"123123\"", &format!("    psk: \"123123\"\n    gateway: {gateway} #"));
+    let cases = [
+        (own("{ «iek»: 3des-md5 }"), "unknown key `iek` in a customer's gateway", "did you mean `ike`?"),
+        (own("{ ike: «3des-md6» }"), "unknown hash `md6`", "did you mean `md5`?"),
+        (own("{ esp-lifetime: «25h» }"), "lifetime is longer than the service allows", "at most `24h`"),
+        (own("{ dpd: «on» }"), "dpd is true or false, not `on`", "write one of true, false"),
+        (own("{ psk: «\"\"» }"), "the pre-shared key is empty", "in quotes"),
+        (own("{ subnets: «172.16.20.0/24» }"), "subnets are a list", "write `subnets: [172.16.20.0/24]`"),
+        (own("{ peer-nets: [«10.20.0.1/16»] }"), "has host bits set", "write `10.20.0.0/16`"),
+        (own("{ peer: «198.51.100» }"), "peer: `198.51.100` is not an IPv4 address", "such as `198.51.100.250`"),
+        (own("{ ike-version: «ikev3» }"), "unknown version of IKE `ikev3`", "Known are ike, ikev1, ikev2"),
+        (
+            own("«3des-md5»"),
+            "a customer's gateway is a mapping, and here is a single value",
+            "write its keys: ike, esp",
+        ),
+        (own("{}").replace("gateway:", "«gateway»:"), "a customer's gateway has nothing of its own", "or leave it out"),
+        (
+            edited("\nmatrix:", "\ninitiator: «customers»\nmatrix:"),
+            "unknown initiator `customers`",
+            "did you mean `customer`?",
+        ),
+        (with_matrix("  initiator: [cloud, «clowd»]\n"), "unknown initiator `clowd`", "did you mean `cloud`?"),
+        (
+            with_matrix("  «customers.branch.gateway.ike.encrypton»: [3des]\n"),
+            "cannot be varied",
+            "did you mean `customers.branch.gateway.ike.encryption`?",
+        ),
+        (
+            with_matrix("  customers.branch.gateway.esp: [3des-md5]\n  «customers.branch.gateway.esp.hash»: [sha1]\n"),
+            "axis `customers.branch.gateway.esp.hash` varies what axis `customers.branch.gateway.esp` varies already",
+            "keep one",
+        ),
+        (
+            with_matrix("  «customers.branch.gateway.psk»: [\"a\", \"b\"]\n"),
+            "`customers.branch.gateway.psk` is a secret, and would be part of a cell's id",
+            "give each key a name of your own",
+        ),
+        (
+            edited("traffic: none-in-clear", "alert: { from: «Conected», to: Disconnected }"),
+            "unknown connection state `Conected`",
+            "did you mean `Connected`?",
+        ),
+        (
+            edited("traffic: none-in-clear", "«alert»: { to: Error }"),
+            "`from` is missing in an alert",
+            "the state before",
+        ),
+        (edited("traffic: none-in-clear", "alert: «never»"), "unknown alert `never`", "write `none`, or the states"),
+    ];
+    for (text, message, help) in cases {
+        is_the_only_fault(&text, message, help);
+    }
+}
+
+/// A device that is not CloudStack's may have what CloudStack does not know.
+#[test]
+fn the_profile_says_nothing_of_a_customers_gateway() {
+    let text = edited(
+        "    psk: \"123123\"",
+        "    psk: \"123123\"\n    gateway: { esp: aes256-sha512;modp4096, ike-version: ike }",
+    );
+    assert_eq!(super::read(&text).cells().len(), 2);
+}
+
+#[test]
 fn what_the_profile_does_not_know() {
     let newer = "or `profile: 4.22` in `cloud`, which knows it";
     let cases = [

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use cloud::{Client, ClientError};
 use policy::Initiator;
-use scenario::{Cell, ConnectionState};
+use scenario::{Alert, Cell, ConnectionState};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -21,6 +21,8 @@ pub(crate) use session::{Choices, Session};
 
 /// How often a state that is waited for is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// The type of the alerts about connections, ALERT.SERVICE.DOMAINROUTER.
+const DOMAIN_ROUTER: &str = "9";
 /// So much of an answer is kept in the record.
 const KEPT: usize = 2_000;
 
@@ -234,6 +236,35 @@ impl<'a> Api<'a> {
             }
             self.rest(LOOK).await?;
         }
+    }
+
+    /// Looks whether the alerts about every open connection are those.
+    pub async fn alerted(&mut self, wanted: Alert) -> Result<String, Failure> {
+        let listed = match self.client.call("listAlerts", &[("type", DOMAIN_ROUTER)]).await {
+            Err(e) if is_not_for_us(&e) => {
+                let reason = format!("alerts are for administrators, and these keys are not one's: {e}");
+                return Err(Failure::Skipped(reason));
+            }
+            listed => listed?,
+        };
+        let alerts: Vec<_> = items(&listed, "alert").iter().filter_map(|alert| alert["description"].as_str()).collect();
+        for connection in self.connections.iter().filter(|connection| connection.open) {
+            // Releases differ in the words between the name and the states.
+            let begin = format!("Site-to-site Vpn Connection to {} ", self.session.name(&connection.customer));
+            let mut mine = alerts.iter().filter(|alert| alert.starts_with(&begin));
+            let wrong = match wanted {
+                Alert::None => mine.next().map(|alert| format!("there is one: {alert}")),
+                Alert::Switched { from, to } => {
+                    let end = format!(" from {from} to {to}");
+                    let missing = !mine.any(|alert| alert.ends_with(&end));
+                    missing.then(|| format!("none of {} alerts says so", alerts.len()))
+                }
+            };
+            if let Some(wrong) = wrong {
+                return Err(Failure::Refuted(format!("{}: {wrong}", connection.words())));
+            }
+        }
+        Ok(wanted.to_string())
     }
 
     /// Looks at the state of every open connection and writes down what changed.
