@@ -7,10 +7,12 @@ use std::{
     collections::HashMap,
     net::Ipv4Addr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use ipnet::Ipv4Net;
-use policy::{Daemon, End, Initiator, predict};
+use policy::{Daemon, End, Initiator, Prediction, predict};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
@@ -80,14 +82,16 @@ fn address_of(name: &str) -> Ipv4Addr {
 
 struct ModelledRouter {
     customers: Arc<Customers>,
-    /// Of each connection, whether its tunnel is up, and if not, why.
-    tunnels: Mutex<HashMap<Uuid, Result<(), String>>>,
+    /// Of each connection, until when its tunnel is up, or why it is not.
+    tunnels: Mutex<HashMap<Uuid, Result<Until, String>>>,
 }
 
+/// When a tunnel that cannot be rekeyed goes down; never, if it can.
+type Until = Option<Instant>;
+
 impl Customers {
-    /// Whether the tunnel comes up, or why not. What fails at the first rekey has come up, and time does nothing to a
-    /// tunnel here.
-    fn answer(&self, tunnel: &Tunnel) -> Result<(), String> {
+    /// Until when the tunnel is up that now comes up, or why it does not.
+    fn answer(&self, tunnel: &Tunnel) -> Result<Until, String> {
         let router = End {
             daemon: None,
             policy: tunnel.policy.clone(),
@@ -108,9 +112,12 @@ impl Customers {
                 predict(&router, &customer.end, customer.initiator)
             }
         };
-        match prediction.keeps_down() {
-            Some(failure) => Err(failure.to_string()),
-            None => Ok(()),
+        match &prediction {
+            Prediction::Established(_) => Ok(None),
+            Prediction::Partly(agreement, failure) if failure.at_rekey => {
+                Ok(Some(Instant::now() + Duration::from_secs(agreement.esp_lifetime().0.into())))
+            }
+            Prediction::Partly(_, failure) | Prediction::Fails(failure) => Err(failure.to_string()),
         }
     }
 }
@@ -141,7 +148,8 @@ impl Router for ModelledRouter {
     }
 
     fn status(&self, connection: Uuid) -> Future<'_, TunnelStatus> {
-        let up = lock(&self.tunnels).get(&connection).is_some_and(Result::is_ok);
+        let tunnel = lock(&self.tunnels).get(&connection).cloned();
+        let up = matches!(tunnel, Some(Ok(until)) if until.is_none_or(|until| Instant::now() < until));
         Box::pin(async move { Ok(if up { TunnelStatus::Up } else { TunnelStatus::Down }) })
     }
 
