@@ -87,6 +87,17 @@ impl Stage {
 }
 
 impl Notification {
+    pub const ALL: [Self; 8] = [
+        Self::InvalidMajorVersion,
+        Self::NoProposalChosen,
+        Self::PayloadMalformed,
+        Self::InvalidKeInformation,
+        Self::InvalidIdInformation,
+        Self::InvalidHashInformation,
+        Self::AuthenticationFailed,
+        Self::TsUnacceptable,
+    ];
+
     /// Its name in one version of IKE; the other has none, or calls it as the first.
     pub fn name(self, version: Version) -> &'static str {
         match (self, version) {
