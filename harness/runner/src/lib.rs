@@ -34,7 +34,7 @@ pub use gate::{Known, hold};
 pub use key::program_identity;
 pub use plan::{plan, plan_modelled};
 pub use queue::Times;
-pub use schedule::{Ground, Machines, Progress, Run, run};
+pub use schedule::{Ground, Machines, Progress, Run, Session, run};
 pub use site::{Site, SitePlan};
 pub use work::worker;
 pub use workers::images;

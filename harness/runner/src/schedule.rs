@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use lab::{
@@ -74,6 +74,22 @@ impl Machines {
 }
 
 impl Run {
+    /// The record of these cells.
+    pub fn record(&self, started: jiff::Timestamp, wall: Duration, cells: Vec<CellRecord>) -> Record {
+        Record {
+            format: record::FORMAT,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            wall_ms: wall.as_millis() as u64,
+            world: self.ground.name().to_owned(),
+            laboratory: self.ground.record(),
+            choice: None,
+            diagnoses: Vec::new(),
+            gate: None,
+            cells,
+        }
+    }
+
     /// In a foreign cloud one thing is done after another: customers' addresses are few there, and an address may be
     /// one customer gateway at a time.
     fn hands(&self, cells: usize) -> usize {
@@ -154,18 +170,24 @@ pub fn run(run: &Run, cells: &[Cell], progress: &dyn Progress) -> Result<Record>
         }
     });
     let cells = records.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect();
-    Ok(Record {
-        format: record::FORMAT,
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        wall_ms: clock.elapsed().as_millis() as u64,
-        world: run.ground.name().to_owned(),
-        laboratory: run.ground.record(),
-        choice: None,
-        diagnoses: Vec::new(),
-        gate: None,
-        cells,
-    })
+    Ok(run.record(started, clock.elapsed(), cells))
+}
+
+/// One worker's cells, one after another, for those who have their own order of things: a test harness. It stays on the
+/// thread that began it, since a worker dies with that.
+pub struct Session<'a> {
+    hand: Box<dyn Hand + 'a>,
+}
+
+impl<'a> Session<'a> {
+    /// The run's folder is there; no two sessions of a run have the same number.
+    pub fn begin(run: &'a Run, number: usize) -> Result<Self> {
+        Ok(Self { hand: run.ground.hand(&run.out, number)? })
+    }
+
+    pub fn cell(&mut self, cell: &Cell, progress: &dyn Progress) -> CellRecord {
+        self.hand.cell(cell, progress)
+    }
 }
 
 fn image(image: &Image) -> ImageRecord {

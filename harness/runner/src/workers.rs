@@ -56,7 +56,10 @@ pub(crate) struct Hand<'a> {
 impl<'a> Hand<'a> {
     /// No two hands of a run have the same number.
     pub fn new(machines: &'a Machines, out: &'a Path, number: usize) -> Self {
-        Self { machines, out, worker: None, logs: out.join(format!(".daemons-{number}")) }
+        let logs = out.join(format!(".daemons-{number}"));
+        // Of a run that was killed; else there are none.
+        let _ = fs::remove_dir_all(&logs);
+        Self { machines, out, worker: None, logs }
     }
 }
 

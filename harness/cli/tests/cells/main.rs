@@ -7,18 +7,26 @@
 mod referee;
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use lab::{
     image::{Store, default_root},
-    world::{Choice, Clock, World},
+    world::{Choice, Clock},
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use runner::record::{CellRecord, Verdict};
+use runner::{
+    Ground, Machines, Run, Session, Times,
+    record::{CellRecord, Verdict},
+};
 use scenario::{Cell, Selection};
 
 fn main() -> ExitCode {
@@ -37,7 +45,10 @@ fn main() -> ExitCode {
         trials.push(Trial::ignorable_test(proof.cell.id.clone(), move || proof.is_proven()));
         trials.push(Trial::ignorable_test(format!("{}{TSHARK}", again.cell.id), move || again.tshark_agrees()));
     }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let (started, clock) = (jiff::Timestamp::now(), Instant::now());
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    bench.report(started, clock.elapsed());
+    conclusion.exit_code()
 }
 
 /// What the name of a cell's second test ends with.
@@ -75,18 +86,51 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_tunnelproof");
 /// What all cells are run with; made when the first of them is.
 #[derive(Default)]
 struct Bench {
-    ready: Mutex<Option<Result<(World, Store), String>>>,
+    ready: OnceLock<Result<&'static Run, String>>,
+    sessions: AtomicUsize,
+    records: Mutex<Vec<CellRecord>>,
+}
+
+thread_local! {
+    /// A worker for each thread, which keeps its daemons from cell to cell.
+    static SESSION: RefCell<Option<Session<'static>>> = const { RefCell::new(None) };
 }
 
 impl Bench {
-    /// The world, or why there is none.
-    fn world(&self) -> Result<(World, Store), String> {
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        ready.get_or_insert_with(|| prepare().map_err(|e| e.to_string())).clone()
+    /// What is run, or why nothing is.
+    fn run(&self) -> Result<&'static Run, String> {
+        self.ready.get_or_init(|| prepare().map_err(|e| e.to_string())).clone()
+    }
+
+    fn cell(&self, cell: &Cell) -> Result<CellRecord, String> {
+        let run = self.run()?;
+        let record = SESSION.with_borrow_mut(|session| {
+            let session = match session {
+                Some(session) => session,
+                None => {
+                    let number = self.sessions.fetch_add(1, Ordering::Relaxed);
+                    session.insert(Session::begin(run, number).map_err(|e| e.to_string())?)
+                }
+            };
+            Ok::<_, String>(session.cell(cell, &Silent))
+        })?;
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record.clone());
+        Ok(record)
+    }
+
+    /// One report of all cells that were run.
+    fn report(&self, started: jiff::Timestamp, wall: Duration) {
+        let mut cells = std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(Ok(run)) = self.ready.get().filter(|_| !cells.is_empty()) else { return };
+        cells.sort_by(|one, other| one.id.cmp(&other.id));
+        match report::write(&run.record(started, wall, cells), &run.out) {
+            Ok(()) => println!("{}", run.out.join(report::HTML).display()),
+            Err(e) => eprintln!("{e}"),
+        }
     }
 }
 
-fn prepare() -> Result<(World, Store), Box<dyn std::error::Error>> {
+fn prepare() -> Result<&'static Run, Box<dyn std::error::Error>> {
     let store = Store::open(default_root()?);
     let kind = lab::world::choose(Choice::Auto, &store, Path::new(PROGRAM))?;
     let steps = Mutex::new(HashMap::new());
@@ -98,33 +142,38 @@ fn prepare() -> Result<(World, Store), Box<dyn std::error::Error>> {
     };
     let mut names: Vec<_> = kind.image().into_iter().collect();
     names.extend(policy::Daemon::ALL.map(lab::image::Name::from));
-    store.ensure(&names, &tell)?;
-    Ok((kind.world(&store)?, store))
+    let images = store.ensure(&names, &tell)?;
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder());
+    std::fs::create_dir_all(&out)?;
+    let machines = Machines { world: kind.world(&store)?, images, clock: Clock::Virtual, program: PROGRAM.into() };
+    let run = Run { ground: Ground::Machines(machines), jobs: 1, out: out.canonicalize()?, times: Times::default() };
+    // Sessions belong to threads that nobody here joins, so it lives as long as they do.
+    Ok(Box::leak(Box::new(run)))
 }
 
 /// One cell, run when it is first asked for.
 struct Proof {
     bench: Arc<Bench>,
     cell: Cell,
-    record: OnceLock<Result<(CellRecord, PathBuf), String>>,
+    record: OnceLock<Result<CellRecord, String>>,
 }
 
 impl Proof {
     fn is_proven(&self) -> Result<Completion, Failed> {
-        let (record, out) = match self.record() {
+        let record = match self.record() {
             Ok(found) => found,
             Err(reason) => return Ok(Completion::ignored_with(reason)),
         };
         match record.verdict {
             Verdict::Proven => Ok(Completion::Completed),
             Verdict::Skipped | Verdict::Unsupported => Ok(Completion::ignored_with(&record.reason)),
-            verdict => Err(format!("{verdict}: {}; see {}", record.reason, out.display()).into()),
+            verdict => Err(format!("{verdict}: {}; see {}", record.reason, self.folder()?.display()).into()),
         }
     }
 
     /// tshark says of every packet what we say.
     fn tshark_agrees(&self) -> Result<Completion, Failed> {
-        let (record, out) = match self.record() {
+        let record = match self.record() {
             Ok(found) => found,
             Err(reason) => return Ok(Completion::ignored_with(reason)),
         };
@@ -135,26 +184,16 @@ impl Proof {
             return Ok(Completion::ignored_with("tshark is not installed (apt-get install tshark)"));
         }
         let account = record.account.as_ref().ok_or("a proven cell has an account")?;
-        referee::agrees(&out.join("cells").join(&record.id), account)?;
+        referee::agrees(&self.folder()?, account)?;
         Ok(Completion::Completed)
     }
 
-    fn record(&self) -> Result<&(CellRecord, PathBuf), &String> {
-        self.record.get_or_init(|| self.run()).as_ref()
+    fn record(&self) -> Result<&CellRecord, &String> {
+        self.record.get_or_init(|| self.bench.cell(&self.cell)).as_ref()
     }
 
-    fn run(&self) -> Result<(CellRecord, PathBuf), String> {
-        let (world, store) = self.bench.world()?;
-        let images = runner::images(std::slice::from_ref(&self.cell));
-        let images = images.into_iter().filter_map(|name| store.lookup(name)).collect();
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder()).join(self.cell.id.replace('/', "_"));
-        let program = PROGRAM.into();
-        let ground = runner::Ground::Machines(runner::Machines { world, images, clock: Clock::Virtual, program });
-        let run = runner::Run { ground, jobs: 1, out: out.clone(), times: runner::Times::default() };
-        let record = runner::run(&run, std::slice::from_ref(&self.cell), &Silent).map_err(|e| e.to_string())?;
-        report::write(&record, &out).map_err(|e| e.to_string())?;
-        let cell = record.cells.into_iter().next().ok_or("the record has no cell")?;
-        Ok((cell, out))
+    fn folder(&self) -> Result<PathBuf, String> {
+        Ok(self.bench.run()?.out.join("cells").join(&self.cell.id))
     }
 }
 
