@@ -161,10 +161,10 @@ impl Case<'_> {
             difference,
         };
         if !first.knows_peer {
-            return Err(fails(None, self.difference("peer", "it calls another address", |end| address(end))));
+            return Err(fails(None, self.difference("peer", "it calls another address", address)));
         }
         if !second.knows_peer {
-            let difference = self.difference("peer", "it knows no gateway of this address", |end| address(end));
+            let difference = self.difference("peer", "it knows no gateway of this address", address);
             return Err(fails(ways::to_a_stranger(second.daemon, self.version()), difference));
         }
         if !second.ike.answers(self.version()) {

@@ -211,7 +211,7 @@ impl Drive<'_, Laboratory> {
         let vpcs = self.cell.cloud.vpcs.keys();
         let pairs = vpcs.flat_map(|vpc| self.cell.customers.keys().map(move |customer| (vpc, customer)));
         let ends: Vec<_> = pairs.filter_map(|(vpc, customer)| self.cell.ends(vpc, customer)).collect();
-        let nets: BTreeSet<Ipv4Net> = ends.iter().flat_map(|ends| of(ends)).flatten().copied().collect();
+        let nets: BTreeSet<Ipv4Net> = ends.iter().flat_map(of).flatten().copied().collect();
         nets.into_iter().collect()
     }
 }

@@ -206,6 +206,7 @@ fn message(frame: u64, source: Ipv4Addr, exchange: &str, ordinal: u32, said: Opt
         message_id: 0,
         length: 92,
         ordinal,
+        pieces: Vec::new(),
         sealed: if said == Some("closed") { Sealed::Closed } else { Sealed::Clear },
         payloads: said.filter(|said| *said != "closed").map(payload).into_iter().collect(),
         retransmissions: 0,
