@@ -212,7 +212,6 @@ fn message(frame: u64, source: Ipv4Addr, exchange: &str, ordinal: u32, said: Opt
         retransmissions: 0,
         repeats: 0,
         last_frame: None,
-        pieces: Vec::new(),
     }
 }
 
