@@ -26,29 +26,30 @@ pub struct Chosen {
 
 /// The chosen cells of files and folders, and cells that are named by their ids; of them the part of one shard.
 pub fn choose(what: &[String], choice: ChoiceArguments) -> Result<Chosen, Failure> {
-    let everything = [SCENARIOS.to_owned()];
-    let what = if what.is_empty() { &everything } else { what };
-    let (mut cells, mut scenarios, mut of) = (Vec::new(), Vec::<Scenario>::new(), 0);
-    let mut known = HashSet::new();
-    for word in what {
-        let path = Path::new(word);
-        let named = if path.exists() || is_path(word) { all(path)? } else { with_id(word)? };
-        for Named { scenario, alone } in named {
-            let (found, all) = match alone {
-                Some(cell) => (vec![cell], 1),
-                None => (scenario.select(choice.cells, choice.seed), scenario.size()),
-            };
-            let before = cells.len();
-            cells.extend(found.into_iter().filter(|cell: &Cell| known.insert(cell.id.clone())));
-            if cells.len() > before {
-                of += all;
+    let named = match what {
+        [] => all(Path::new(SCENARIOS))?,
+        what => what.iter().map(|word| named(word)).collect::<Result<Vec<_>, _>>()?.concat(),
+    };
+    let (mut cells, mut scenarios) = (Vec::<Cell>::new(), Vec::<Scenario>::new());
+    let (mut known, mut whole) = (HashSet::new(), HashSet::new());
+    for Named { scenario, alone } in named {
+        let found = match alone {
+            Some(cell) => vec![cell],
+            None => {
+                whole.insert(scenario.stem.clone());
+                scenario.select(choice.cells, choice.seed)
             }
-            if !scenarios.iter().any(|known| known.stem == scenario.stem) {
-                scenarios.push(scenario);
-            }
+        };
+        cells.extend(found.into_iter().filter(|cell| known.insert(cell.id.clone())));
+        if !scenarios.iter().any(|known| known.stem == scenario.stem) {
+            scenarios.push(scenario);
         }
     }
-    let chosen = cells.len();
+    let named_of = |scenario: &Scenario| match whole.contains(&scenario.stem) {
+        true => scenario.size(),
+        false => cells.iter().filter(|cell| cell.scenario == scenario.stem).count(),
+    };
+    let (of, chosen) = (scenarios.iter().map(named_of).sum(), cells.len());
     if let Some(shard) = choice.shard {
         cells = shard.of(cells);
     }
@@ -57,7 +58,13 @@ pub fn choose(what: &[String], choice: ChoiceArguments) -> Result<Chosen, Failur
     Ok(Chosen { cells, scenarios, choice })
 }
 
+fn named(word: &str) -> Result<Vec<Named>, Failure> {
+    let path = Path::new(word);
+    if path.exists() || is_path(word) { all(path) } else { with_id(word) }
+}
+
 /// A scenario, or one cell of it.
+#[derive(Clone)]
 struct Named {
     scenario: Scenario,
     alone: Option<Cell>,

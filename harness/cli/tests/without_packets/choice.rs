@@ -45,6 +45,35 @@ fn a_cell_that_is_named_by_its_id_is_always_chosen() {
 }
 
 #[test]
+fn a_record_says_what_was_chosen_of_how_many() {
+    let folder = Folder::new("chosen");
+    std::os::unix::fs::symlink(scenario(""), folder.0.join("scenarios")).unwrap();
+    let forth = "quickstart/libreswan-to-strongswan";
+    let cases: [(&[&str], [usize; 2]); 4] = [
+        (&[forth], [1, 1]),
+        (&[forth, "scenarios/quickstart.yaml", "quickstart"], [2, 2]),
+        (&["--cells", "sample:1", "quickstart", "lifecycle/connect"], [2, 4]),
+        (&["--shard", "2/2", "quickstart", "lifecycle/connect"], [4, 4]),
+    ];
+    for (arguments, [chosen, of]) in cases {
+        let ran = Ran::modelled(&folder, "out", arguments);
+        let choice = ran.record.unwrap().choice.unwrap();
+        assert_eq!([choice.chosen, choice.of], [chosen, of], "{arguments:?}");
+    }
+    // A part may be empty.
+    let ran = Ran::modelled(&folder, "out", &["--shard", "3/3", "quickstart"]);
+    assert_eq!((ran.status, ran.cells().len()), (Some(0), 0), "{}", ran.said);
+}
+
+#[test]
+fn without_scenarios_the_folder_is_named() {
+    let folder = Folder::new("no-scenarios");
+    let ran = Ran::modelled(&folder, "out", &[]);
+    assert_eq!(ran.status, Some(2));
+    assert!(ran.said.starts_with("scenarios: cannot be read: "), "{}", ran.said);
+}
+
+#[test]
 fn a_choice_that_there_is_not_is_told_with_the_nearest_word() {
     let folder = Folder::new("no-choice");
     let cases =
