@@ -64,6 +64,9 @@ fn typed(text: &str) -> bool {
         "opened",
         "decrypted",
         "seen",
+        "acceptable",
+        "legacy",
+        "disallowed",
     ];
     let address = text.parse::<std::net::Ipv4Addr>().is_ok() || text.parse::<std::net::SocketAddrV4>().is_ok();
     verdict || address || words.contains(&text)

@@ -41,15 +41,21 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for cell in cells(&scenarios, wanted) {
         let proof = Arc::new(Proof { bench: Arc::clone(&bench), cell, record: OnceLock::new() });
-        let again = Arc::clone(&proof);
+        if !proof.cell.scenario.starts_with(MISMATCHES) {
+            let again = Arc::clone(&proof);
+            trials.push(Trial::ignorable_test(format!("{}{TSHARK}", again.cell.id), move || again.tshark_agrees()));
+        }
         trials.push(Trial::ignorable_test(proof.cell.id.clone(), move || proof.is_proven()));
-        trials.push(Trial::ignorable_test(format!("{}{TSHARK}", again.cell.id), move || again.tshark_agrees()));
     }
     let (started, clock) = (jiff::Timestamp::now(), Instant::now());
     let conclusion = libtest_mimic::run(&arguments, trials);
     bench.report(started, clock.elapsed());
     conclusion.exit_code()
 }
+
+/// tshark takes longer for a cell than the cell itself, and what ends the conversations of these it reads in the others
+/// too.
+const MISMATCHES: &str = "policy/mismatch/";
 
 /// What the name of a cell's second test ends with.
 const TSHARK: &str = ": tshark agrees";

@@ -46,7 +46,7 @@ const ROUTER: (&str, &str) = ("cloud.vpcs.main.router", "libreswan");
 fn one_setting_is_found_in_a_pairwise_run() {
     let fault = [("esp.encryption", "aes192")];
     let found = diagnose(&cells(Selection::Pairwise, |cell| has(cell, &fault).then_some("probes")));
-    let [Diagnosis { combinations, codes, failed: 4, passed: 12, scenario }] = found.as_slice() else {
+    let [Diagnosis { combinations, codes, failed: 4, passed: 13, scenario }] = found.as_slice() else {
         panic!("{found:?}")
     };
     assert_eq!(
@@ -54,7 +54,7 @@ fn one_setting_is_found_in_a_pairwise_run() {
         ([owned(&fault)].as_slice(), ["probes".to_owned()].as_slice())
     );
     assert_eq!(scenario, "policy/matrix");
-    let said = "policy/matrix: probes in 4 of 16 cells; they all have esp.encryption=aes192, and none that passed does";
+    let said = "policy/matrix: probes in 4 of 17 cells; they all have esp.encryption=aes192, and none that passed does";
     assert_eq!(found[0].to_string(), said);
 }
 
@@ -111,7 +111,7 @@ fn two_causes_of_one_finding_have_nothing_in_common() {
 fn where_everything_fails_no_setting_makes_the_difference() {
     let found = diagnose(&cells(Selection::Pairwise, |_| Some("steps")));
     assert_eq!((found.len(), found[0].combinations.len()), (1, 0));
-    assert!(found[0].to_string().contains("in 16 of 16 cells, which is all"), "{}", found[0]);
+    assert!(found[0].to_string().contains("in 17 of 17 cells, which is all"), "{}", found[0]);
     assert!(diagnose(&cells(Selection::Full, |_| None)).is_empty());
 }
 
@@ -145,6 +145,7 @@ fn broken_cells_are_diagnosed_too_and_api_checks_pass_where_there_are_no_packets
         };
     }
     let found = diagnose(&cells);
-    assert_eq!((found[0].codes.as_slice(), found[0].passed), (["broken".to_owned()].as_slice(), 8));
+    let half = cells.iter().filter(|cell| cell.verdict == Verdict::Skipped).count();
+    assert_eq!((found[0].codes.as_slice(), found[0].passed), (["broken".to_owned()].as_slice(), half));
     assert_eq!(found[0].combinations, [owned(&[("dpd", "true")])]);
 }

@@ -130,7 +130,7 @@ fn ids(cells: &[Cell]) -> Vec<&str> {
 fn chosen_cells_are_cells_of_the_matrix_in_its_order() {
     let scenario = matrix();
     let full = scenario.cells();
-    assert_eq!((full.len(), scenario.size()), (3_072, 3_072));
+    assert_eq!((full.len(), scenario.size()), (6_144, 6_144));
     assert_eq!(scenario.select(Selection::Full, 1), full);
     for selection in [Selection::Pairwise, Selection::ThreeWay, "sample:20".parse().unwrap()] {
         let chosen = scenario.select(selection, 1);
