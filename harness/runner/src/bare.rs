@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// A worker that says nothing for so long is stuck.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What tunnels took.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,9 +64,9 @@ fn one_worker(machines: &Machines, mut rounds: Vec<Round>, folder: &Path) -> Res
     let mut worker = Worker::start(&machines.world, Clock::Virtual, &machines.program, &place)?;
     let mut all = Tunnels::default();
     rounds.sort_by_key(|round| round.pair);
-    for rounds in rounds.chunk_by(|one, other| one.pair == other.pair) {
-        let trees = workers::trees(machines, rounds[0].pair.daemons);
-        worker.send(&Order::Bare(BareJob { folder: folder.to_owned(), trees, rounds: rounds.to_vec() }))?;
+    for round in rounds {
+        let trees = workers::trees(machines, round.pair.daemons);
+        worker.send(&Order::Bare(Box::new(BareJob { folder: folder.to_owned(), trees, round })))?;
         let mut begin = Instant::now();
         loop {
             match worker.receive::<News>(PATIENCE) {
@@ -78,7 +78,7 @@ fn one_worker(machines: &Machines, mut rounds: Vec<Round>, folder: &Path) -> Res
                 Said::Silent => return Err(worker.ended("nothing was heard of its tunnels").into()),
             }
         }
-        all = Tunnels { rounds: all.rounds + rounds.len(), busy: all.busy + begin.elapsed() };
+        all = Tunnels { rounds: all.rounds + 1, busy: all.busy + begin.elapsed() };
     }
     Ok(all)
 }
@@ -100,13 +100,22 @@ fn round(cell: &Cell) -> Option<Round> {
     Some(Round { pair, policy: cell.policy.clone(), key: customer.psk.clone(), ike: cell.ike(), packets })
 }
 
-/// In the worker.
-pub(crate) async fn run(job: BareJob, channel: &Channel) -> Result<()> {
-    let Some(first) = job.rounds.first() else { return Ok(()) };
-    let mut bare = Bare::build(first.pair, job.folder, job.trees).await?;
-    channel.send(&News::Begun)?;
-    for Round { policy, key, ike, packets, .. } in &job.rounds {
-        bare.round(policy, key, *ike, *packets).await?;
+/// Two gateways in a worker, kept as long as the rounds are for them.
+#[derive(Default)]
+pub(crate) struct Standing(Option<(Pair, Bare)>);
+
+impl Standing {
+    pub async fn run(&mut self, BareJob { folder, trees, round }: BareJob, channel: &Channel) -> Result<()> {
+        let Round { pair, policy, key, ike, packets } = round;
+        if self.0.as_ref().is_none_or(|(known, _)| *known != pair) {
+            // Those before have to be gone first.
+            self.0 = None;
+            self.0 = Some((pair, Bare::build(pair, folder, trees).await?));
+        }
+        channel.send(&News::Begun)?;
+        match &mut self.0 {
+            Some((_, bare)) => Ok(bare.round(&policy, &key, ike, packets).await?),
+            None => Ok(()),
+        }
     }
-    Ok(())
 }

@@ -14,18 +14,17 @@ use crate::site::SiteJob;
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Order {
     Cell(Box<Job>),
-    Bare(BareJob),
+    Bare(Box<BareJob>),
     Site(SiteJob),
 }
 
-/// Run tunnels between two gateways with nothing around them.
+/// Run a tunnel between two gateways with nothing around them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct BareJob {
     /// It exists.
     pub folder: PathBuf,
     pub trees: Vec<(Daemon, PathBuf)>,
-    /// All of one pair of daemons and networks.
-    pub rounds: Vec<Round>,
+    pub round: Round,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -57,8 +56,8 @@ pub(crate) enum News {
     Doing(String),
     /// The cell is done; the observation is in its folder.
     Done(Spent),
-    /// The gateways are there, and the first round begins.
+    /// The gateways are there, and the round begins.
     Begun,
-    /// All rounds are over; why they ended early, if they did.
+    /// The round is over; why it ended early, if it did.
     Over(Option<String>),
 }

@@ -2,14 +2,16 @@
 
 mod error;
 mod redact;
+mod resolver;
 
 use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
-use ureq::Agent;
+use ureq::{Agent, unversioned::transport::DefaultConnector};
 
 pub use error::ClientError;
+use resolver::AddressFirst;
 
 use crate::{Credentials, signature};
 
@@ -61,7 +63,7 @@ impl Client {
         Self {
             endpoint: endpoint.into(),
             credentials: Arc::new(credentials),
-            agent: config.into(),
+            agent: Agent::with_parts(config, DefaultConnector::default(), AddressFirst::default()),
             observer: None,
             poll: Duration::from_secs(1),
             patience: Duration::from_secs(30 * 60),
