@@ -46,7 +46,7 @@ const MIXES: [(&str, &[usize]); 2] = [
     ("mix: 7 x 64, 4 x 576, 1,400", &[64, 576, 64, 64, 576, 64, 1400, 64, 576, 64, 576, 64]),
 ];
 const MEGABYTE: usize = 1_000_000;
-const RUNS: usize = 3;
+const RUNS: usize = 5;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -146,6 +146,8 @@ fn make(path: &Path, facts: &Facts, sizes: &[usize], len: usize) -> (usize, u64)
         number += 1;
     }
     writer.flush().unwrap();
+    // Else the kernel would write it to the disk while it is read.
+    File::open(path).unwrap().sync_all().unwrap();
     (encrypted, number)
 }
 
