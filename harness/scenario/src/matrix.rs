@@ -36,14 +36,7 @@ pub(crate) struct Placed {
 /// One thing that an axis varies, with its value.
 #[derive(Clone, Debug)]
 pub(crate) enum Setting {
-    Ike(Proposals),
-    Esp(Proposals),
-    IkePart(Part),
-    EspPart(Part),
-    IkeLifetime(Lifetime),
-    EspLifetime(Lifetime),
-    Dpd(bool),
-    IkeVersion(IkeVersion),
+    Policy(PolicySetting),
     Initiator(Initiator),
     Profile(Profile),
     Router(String, Daemon),
@@ -52,9 +45,9 @@ pub(crate) enum Setting {
     Gateway(String, Own),
 }
 
-/// One thing that a customer's gateway has of its own.
+/// One thing of what both ends are told to agree on, or of what one has instead.
 #[derive(Clone, Debug)]
-pub(crate) enum Own {
+pub(crate) enum PolicySetting {
     Ike(Proposals),
     Esp(Proposals),
     IkePart(Part),
@@ -63,6 +56,12 @@ pub(crate) enum Own {
     EspLifetime(Lifetime),
     Dpd(bool),
     IkeVersion(IkeVersion),
+}
+
+/// One thing that a customer's gateway has of its own.
+#[derive(Clone, Debug)]
+pub(crate) enum Own {
+    Policy(PolicySetting),
     Psk(PreSharedKey),
     Subnets(Vec<Ipv4Net>),
     PeerNets(Vec<Ipv4Net>),
@@ -149,16 +148,8 @@ impl Setting {
 
     /// The reader made sure that the VPC or customer exists.
     fn apply(&self, cell: &mut Cell) {
-        let Policy { ike, esp, ike_lifetime, esp_lifetime, dpd } = &mut cell.policy;
         match self {
-            Self::Ike(proposals) => *ike = proposals.clone(),
-            Self::Esp(proposals) => *esp = proposals.clone(),
-            Self::IkePart(part) => *ike = ike.map(|proposal| part.applied(proposal)),
-            Self::EspPart(part) => *esp = esp.map(|proposal| part.applied(proposal)),
-            Self::IkeLifetime(lifetime) => *ike_lifetime = *lifetime,
-            Self::EspLifetime(lifetime) => *esp_lifetime = *lifetime,
-            Self::Dpd(enabled) => *dpd = *enabled,
-            Self::IkeVersion(version) => cell.ike_version = Some(*version),
+            Self::Policy(setting) => setting.apply(cell),
             Self::Initiator(initiator) => cell.initiator = *initiator,
             Self::Profile(profile) => cell.cloud.profile = *profile,
             Self::Router(vpc, daemon) => {
@@ -178,30 +169,49 @@ impl Setting {
     }
 }
 
+impl PolicySetting {
+    fn apply(&self, cell: &mut Cell) {
+        let Policy { ike, esp, ike_lifetime, esp_lifetime, dpd } = &mut cell.policy;
+        match self {
+            Self::Ike(proposals) => *ike = proposals.clone(),
+            Self::Esp(proposals) => *esp = proposals.clone(),
+            Self::IkePart(part) => *ike = part.changed(ike),
+            Self::EspPart(part) => *esp = part.changed(esp),
+            Self::IkeLifetime(lifetime) => *ike_lifetime = *lifetime,
+            Self::EspLifetime(lifetime) => *esp_lifetime = *lifetime,
+            Self::Dpd(enabled) => *dpd = *enabled,
+            Self::IkeVersion(version) => cell.ike_version = Some(*version),
+        }
+    }
+
+    fn set(self, gateway: &mut Gateway) {
+        match self {
+            Self::Ike(proposals) => gateway.ike = Some(proposals),
+            Self::Esp(proposals) => gateway.esp = Some(proposals),
+            Self::IkePart(part) => gateway.ike = gateway.ike.as_ref().map(|ike| part.changed(ike)),
+            Self::EspPart(part) => gateway.esp = gateway.esp.as_ref().map(|esp| part.changed(esp)),
+            Self::IkeLifetime(lifetime) => gateway.ike_lifetime = Some(lifetime),
+            Self::EspLifetime(lifetime) => gateway.esp_lifetime = Some(lifetime),
+            Self::Dpd(enabled) => gateway.dpd = Some(enabled),
+            Self::IkeVersion(version) => gateway.ike_version = Some(version),
+        }
+    }
+}
+
 impl Own {
     /// A part changes what the gateway has, or else what the cloud is told.
     fn set_beside(&self, gateway: &mut Gateway, told: &Policy) {
         match self {
-            Self::IkePart(_) if gateway.ike.is_none() => gateway.ike = Some(told.ike.clone()),
-            Self::EspPart(_) if gateway.esp.is_none() => gateway.esp = Some(told.esp.clone()),
+            Self::Policy(PolicySetting::IkePart(_)) if gateway.ike.is_none() => gateway.ike = Some(told.ike.clone()),
+            Self::Policy(PolicySetting::EspPart(_)) if gateway.esp.is_none() => gateway.esp = Some(told.esp.clone()),
             _ => {}
         }
         self.clone().set(gateway);
     }
 
     pub(crate) fn set(self, gateway: &mut Gateway) {
-        let changed = |proposals: &Option<Proposals>, part: Part| {
-            proposals.as_ref().map(|proposals| proposals.map(|proposal| part.applied(proposal)))
-        };
         match self {
-            Self::Ike(proposals) => gateway.ike = Some(proposals),
-            Self::Esp(proposals) => gateway.esp = Some(proposals),
-            Self::IkePart(part) => gateway.ike = changed(&gateway.ike, part),
-            Self::EspPart(part) => gateway.esp = changed(&gateway.esp, part),
-            Self::IkeLifetime(lifetime) => gateway.ike_lifetime = Some(lifetime),
-            Self::EspLifetime(lifetime) => gateway.esp_lifetime = Some(lifetime),
-            Self::Dpd(enabled) => gateway.dpd = Some(enabled),
-            Self::IkeVersion(version) => gateway.ike_version = Some(version),
+            Self::Policy(setting) => setting.set(gateway),
             Self::Psk(key) => gateway.psk = Some(key),
             Self::Subnets(nets) => gateway.subnets = Some(nets),
             Self::PeerNets(nets) => gateway.peer_nets = Some(nets),
@@ -211,6 +221,11 @@ impl Own {
 }
 
 impl Part {
+    /// Every proposal, with this part instead of its own.
+    fn changed(self, proposals: &Proposals) -> Proposals {
+        proposals.map(|proposal| self.applied(proposal))
+    }
+
     fn applied(self, proposal: Proposal) -> Proposal {
         match self {
             Self::Encryption(encryption) => Proposal { encryption, ..proposal },

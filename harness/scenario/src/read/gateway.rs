@@ -1,29 +1,30 @@
 //! What a customer's own device has otherwise than the cloud is told, as a whole or as one value of an axis.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
 use super::{
     cloud,
     fields::{Fields, list},
-    policy, scalar,
-    target::PartName,
+    policy_path::{self, PolicyPath, named},
+    scalar,
 };
 use crate::{
     Gateway,
     diagnostic::Problems,
-    duration,
     matrix::Own,
     tree::{At, Node, Value},
 };
 
 /// The keys of `gateway`, and so the ends of paths beneath it.
-pub(super) const KEYS: [&str; 10] =
+const KEYS: [&str; 10] =
     ["ike", "esp", "ike-lifetime", "esp-lifetime", "dpd", "ike-version", "psk", "subnets", "peer-nets", "peer"];
-/// Parts of a key, which an axis can vary alone.
-pub(super) const PARTS: [&str; 6] =
-    ["ike.encryption", "ike.hash", "ike.group", "esp.encryption", "esp.hash", "esp.group"];
+
+/// The ends of all paths beneath it; of a policy an axis can vary a part alone.
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    KEYS.into_iter().chain(policy_path::PATHS.into_iter().filter(|path| !KEYS.contains(path)))
+}
 
 const WHAT: &str = "a customer's gateway";
 
@@ -46,14 +47,7 @@ pub(super) fn read(node: &Node, owner: At, problems: &mut Problems<'_>) -> Gatew
 /// What stands behind `customers.NAME.gateway.`.
 #[derive(Clone, Copy)]
 pub(super) enum Path {
-    Ike,
-    Esp,
-    IkePart(PartName),
-    EspPart(PartName),
-    IkeLifetime,
-    EspLifetime,
-    Dpd,
-    IkeVersion,
+    Policy(PolicyPath),
     Psk,
     Subnets,
     PeerNets,
@@ -63,19 +57,11 @@ pub(super) enum Path {
 impl Path {
     pub(super) fn parse(segments: &[&str]) -> Option<Self> {
         Some(match segments {
-            ["ike"] => Self::Ike,
-            ["esp"] => Self::Esp,
-            ["ike", part] => Self::IkePart(PartName::parse(part)?),
-            ["esp", part] => Self::EspPart(PartName::parse(part)?),
-            ["ike-lifetime"] => Self::IkeLifetime,
-            ["esp-lifetime"] => Self::EspLifetime,
-            ["dpd"] => Self::Dpd,
-            ["ike-version"] => Self::IkeVersion,
             ["psk"] => Self::Psk,
             ["subnets"] => Self::Subnets,
             ["peer-nets"] => Self::PeerNets,
             ["peer"] => Self::Peer,
-            _ => return None,
+            policy => Self::Policy(PolicyPath::parse(policy)?),
         })
     }
 
@@ -86,42 +72,17 @@ impl Path {
 
     /// The setting, and the name of its value. `name` is where its key stands.
     pub(super) fn own(self, node: &Node, name: At, problems: &mut Problems<'_>) -> Option<(Own, String)> {
-        let lifetime = |problems: &mut Problems<'_>| {
-            let lifetime = policy::lifetime(node, problems)?;
-            Some((lifetime, duration::format(Duration::from_secs(lifetime.0.into()))))
-        };
         Some(match self {
-            Self::Ike => named(policy::proposals(node, problems)?, Own::Ike),
-            Self::Esp => named(policy::proposals(node, problems)?, Own::Esp),
-            Self::IkePart(part) => {
-                let (part, name) = part.read(&[], node, problems)?;
-                (Own::IkePart(part), name)
+            Self::Policy(path) => {
+                let (setting, name) = path.setting(node, problems)?;
+                (Own::Policy(setting), name)
             }
-            Self::EspPart(part) => {
-                let (part, name) = part.read(&["none"], node, problems)?;
-                (Own::EspPart(part), name)
-            }
-            Self::IkeLifetime => {
-                let (lifetime, name) = lifetime(problems)?;
-                (Own::IkeLifetime(lifetime), name)
-            }
-            Self::EspLifetime => {
-                let (lifetime, name) = lifetime(problems)?;
-                (Own::EspLifetime(lifetime), name)
-            }
-            Self::Dpd => named(scalar::boolean(node, "dpd", problems)?, Own::Dpd),
-            Self::IkeVersion => named(policy::version(node, problems)?, Own::IkeVersion),
             Self::Psk => named(cloud::psk(node, name, problems)?, Own::Psk),
             Self::Subnets => of_networks(networks(node, "subnets", problems)?, Own::Subnets),
             Self::PeerNets => of_networks(networks(node, "peer-nets", problems)?, Own::PeerNets),
             Self::Peer => named(address(node, problems)?, Own::Peer),
         })
     }
-}
-
-fn named<T: ToString>(value: T, set: impl FnOnce(T) -> Own) -> (Own, String) {
-    let name = value.to_string();
-    (set(value), name)
 }
 
 fn of_networks(nets: Vec<Ipv4Net>, set: impl FnOnce(Vec<Ipv4Net>) -> Own) -> (Own, String) {

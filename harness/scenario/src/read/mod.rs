@@ -11,6 +11,7 @@ mod matrix;
 mod names;
 mod networks;
 mod policy;
+mod policy_path;
 mod release;
 mod scalar;
 mod steps;

@@ -9,7 +9,7 @@ use super::policy::Written;
 use crate::{
     Cell, Profile, Scenario,
     diagnostic::Problems,
-    matrix::{AxisValue, Part, Setting},
+    matrix::{AxisValue, Part, PolicySetting, Setting},
     tree::At,
 };
 
@@ -35,7 +35,7 @@ pub(super) fn check(scenario: &Scenario, written: &Written, problems: &mut Probl
             }
         }
         if cell.ike_version.is_some() && !profile.has_ike_version() {
-            let varied = place(&chosen, |setting| matches!(setting, Setting::IkeVersion(_)));
+            let varied = place(&chosen, |setting| matches!(setting, Setting::Policy(PolicySetting::IkeVersion(_))));
             add(varied.or(written.ike_version.map(|(_, at)| at)), without_version(profile));
         }
     }
@@ -78,9 +78,10 @@ impl Phase {
 
     /// Whether a setting sets this.
     fn sets(self, kind: Kind, setting: &Setting) -> bool {
+        let Setting::Policy(setting) = setting else { return false };
         match (self, setting) {
-            (Self::Ike, Setting::Ike(_)) | (Self::Esp, Setting::Esp(_)) => true,
-            (Self::Ike, Setting::IkePart(found)) | (Self::Esp, Setting::EspPart(found)) => {
+            (Self::Ike, PolicySetting::Ike(_)) | (Self::Esp, PolicySetting::Esp(_)) => true,
+            (Self::Ike, PolicySetting::IkePart(found)) | (Self::Esp, PolicySetting::EspPart(found)) => {
                 matches!((kind, found), (Kind::Hash, Part::Hash(_)) | (Kind::Group, Part::Group(_)))
             }
             _ => false,
