@@ -26,16 +26,6 @@ pub(crate) struct Evidence<'a> {
     pub account: &'a Account,
 }
 
-impl Evidence<'_> {
-    /// When the first connection began to be taken down, in nanoseconds since 1970.
-    fn taken_down_ns(&self) -> Option<u64> {
-        let Observation { steps, began_ns, .. } = self.observation;
-        let number = self.cell.steps.iter().position(|step| matches!(step, Step::Disconnect { .. }))?;
-        // The first that is written down is the creation of the cloud's objects.
-        Some(began_ns + steps.get(number + 1)?.begin_ms * 1_000_000)
-    }
-}
-
 pub(crate) struct Judgement {
     pub verdict: Verdict,
     pub reason: String,

@@ -35,9 +35,6 @@ pub(crate) struct Observation {
     pub machines: Vec<String>,
     /// Why the list of SAs may not be complete.
     pub gaps: Vec<String>,
-    /// When the cell began, in nanoseconds since 1970 of the worker's clock.
-    #[serde(default)]
-    pub began_ns: u64,
     /// Virtual milliseconds of the whole cell.
     pub virtual_ms: u64,
     /// Why the laboratory failed, if it did.

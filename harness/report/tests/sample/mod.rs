@@ -387,7 +387,6 @@ fn account(encryption: Encryption, clean: bool) -> Account {
             })
             .into(),
         negotiations: vec![Negotiation {
-            begun_ns: 0,
             initiator: ROUTER,
             responder: CUSTOMER,
             cookies: ["7d2f01aa93c4be10".into(), "e1904c5577d0a3f2".into()],

@@ -41,6 +41,6 @@ impl Notebook {
     pub fn close(self) -> Observation {
         let virtual_ms = self.now();
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        Observation { virtual_ms, began_ns: self.began_ns, ..std::mem::take(&mut pages) }
+        Observation { virtual_ms, ..std::mem::take(&mut pages) }
     }
 }

@@ -8,37 +8,24 @@ use crate::record::Check;
 
 /// Every negotiation of an IKE SA has the version that is spoken, and its answer is the policy. In version 1 that is
 /// Main Mode with a pre-shared key; version 2 tells authentication only encrypted, and negotiates no lifetime.
-///
-/// A gateway that is to keep its tunnel up calls again when the other end has taken it down. That nobody answers it then
-/// is as it must be.
-pub(super) fn phase_1(evidence: &Evidence<'_>) -> Option<Check> {
-    let Evidence { prediction, account, .. } = evidence;
+pub(super) fn phase_1(Evidence { prediction, account, .. }: &Evidence<'_>) -> Option<Check> {
     let agreement = prediction.agreement()?;
-    let taken_down_ns = evidence.taken_down_ns();
-    let is_in_vain = |negotiation: &&Negotiation| {
-        negotiation.chosen.is_none() && taken_down_ns.is_some_and(|time| negotiation.begun_ns >= time)
-    };
-    let (in_vain, negotiations): (Vec<_>, Vec<_>) = account.negotiations.iter().partition(is_in_vain);
     let (ike, lifetimes) = (agreement.ike, agreement.ike_lifetimes);
     let requirement = by_version(prediction, ["RFC 2409 sections 5 and 5.4", "RFC 7296 sections 1.2 and 3.3"]);
     let main_mode = format!("main mode, pre-shared key, {ike}, {}", seconds(lifetimes));
     let wanted = by_version(prediction, [main_mode, format!("IKE_SA_INIT, {ike}")]);
-    let wrong = negotiations.iter().find_map(|negotiation| match agreement.version {
+    let wrong = account.negotiations.iter().find_map(|negotiation| match agreement.version {
         version if negotiation.version != version => {
             Some(format!("{} of {} from {}", negotiation.exchange, negotiation.version, negotiation.initiator))
         }
         Version::V1 => in_main_mode(negotiation, ike, lifetimes),
         Version::V2 => in_ike_sa_init(negotiation, ike),
     });
-    let refused = match in_vain.len() {
-        0 => String::new(),
-        calls => format!("; {calls} more found no answer, after the tunnel was taken down"),
-    };
-    let observed = match (wrong, negotiations.as_slice()) {
+    let observed = match (wrong, account.negotiations.as_slice()) {
         (Some(wrong), _) => Err(wrong),
         (None, []) => Err("no negotiation".into()),
-        (None, [_]) => Ok(format!("the answer of the one negotiation{refused}")),
-        (None, all) => Ok(format!("the answers of all {} negotiations{refused}", all.len())),
+        (None, [_]) => Ok("the answer of the one negotiation".into()),
+        (None, all) => Ok(format!("the answers of all {} negotiations", all.len())),
     };
     shown_by(
         check("phase-1", requirement, wanted, observed),

@@ -74,8 +74,7 @@ impl Case {
         };
         for number in 0..case.cell.steps.len() + 2 {
             let (text, outcome) = (format!("step {number}"), "done".to_owned());
-            let [begin_ms, end_ms] = [1000 * number as u64; 2];
-            case.observation.steps.push(StepRecord { text, outcome, status: StepStatus::Done, begin_ms, end_ms });
+            case.observation.steps.push(StepRecord { text, outcome, status: StepStatus::Done, begin_ms: 0, end_ms: 0 });
         }
         for state in ["Connected", "deleted"] {
             let (connection, state) = ("main -> branch".to_owned(), state.to_owned());
@@ -165,7 +164,6 @@ impl Case {
 
 fn negotiation() -> Negotiation {
     Negotiation {
-        begun_ns: 0,
         initiator: ROUTER,
         responder: CUSTOMER,
         cookies: ["01".repeat(8), "02".repeat(8)],
@@ -357,17 +355,6 @@ fn an_sa_that_the_kernel_deleted_a_second_late_was_not_held_too_long() {
     case.observation.sas[0].deleted_ms = Some(3_601_900);
     assert_eq!(case.judged().verdict, Verdict::Proven);
     case.observation.sas[0].deleted_ms = Some(3_602_000);
-    assert_eq!(case.judged().verdict, Verdict::Refuted);
-}
-
-/// libreswan revives a connection that it was told to bring up, as soon as the other end has deleted it.
-#[test]
-fn a_customer_that_calls_again_after_the_tunnel_was_taken_down_need_not_be_answered() {
-    let mut case = Case::right();
-    // The fifth step after the cloud's objects were made.
-    case.account.negotiations.push(Negotiation { chosen: None, begun_ns: 5_000_000_000, ..negotiation() });
-    assert_eq!(case.judged().verdict, Verdict::Proven);
-    case.account.negotiations[1].begun_ns -= 1;
     assert_eq!(case.judged().verdict, Verdict::Refuted);
 }
 

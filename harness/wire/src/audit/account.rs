@@ -240,9 +240,6 @@ pub struct Negotiation {
     pub version: Version,
     /// `main mode`, `aggressive mode`, `IKE_SA_INIT`, or `exchange type N`.
     pub exchange: String,
-    /// When its first message was captured, in nanoseconds since 1970.
-    #[serde(default)]
-    pub begun_ns: u64,
     /// Number of the frame that holds the responder's choice, from 1, as Wireshark counts.
     pub answer_frame: Option<u64>,
     pub chosen: Option<ChosenTransform>,

@@ -194,7 +194,6 @@ impl<'a> Negotiations<'a> {
             cookies,
             version: version(message),
             exchange: exchange::name(message.exchange),
-            begun_ns: sent.frame.time_ns,
             answer_frame: None,
             chosen: None,
             offered: 0,

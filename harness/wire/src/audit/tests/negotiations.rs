@@ -75,7 +75,6 @@ fn a_negotiation_is_told_by_its_clear_payloads() {
     let quick_modes: Vec<_> = negotiation.quick_modes.iter().map(|mode| mode.message_id).collect();
     assert_eq!(quick_modes.len(), 2);
     let expected = Negotiation {
-        begun_ns: account.negotiations[0].begun_ns,
         initiator: ROUTER,
         responder: CUSTOMER,
         cookies: ["0101010101010101".to_owned(), "0202020202020202".to_owned()],
