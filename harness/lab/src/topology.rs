@@ -289,24 +289,24 @@ impl Lab {
         let logs = self.logs(name);
         let secrets = self.plan.captured;
         let wanted = Wanted { name, daemon, address, root, logs: &logs, secrets };
-        let label = format!("internet {label}");
-        let seat = match self.stock.take(&wanted).await? {
+        let kept = match self.stock.take(&wanted).await? {
             Some(Ok(seat)) => {
                 self.note(format!("{name} was kept from a former cell, and empty"));
-                self.internet.bring_up(&seat.interface).await?;
-                self.watch(&label, Side::Internet, &self.internet, &seat.interface).await?;
-                seat.connect().await?;
-                seat
+                Some(seat)
             }
-            missing => {
-                if let Some(Err(reason)) = missing {
-                    self.note(reason);
-                }
-                let seat = self.stock.make(&wanted).await?;
-                self.watch(&label, Side::Internet, &self.internet, &seat.interface).await?;
-                seat
+            Some(Err(reason)) => {
+                self.note(reason);
+                None
             }
+            None => None,
         };
+        let seat = match kept {
+            Some(seat) => seat,
+            None => self.stock.make(&wanted).await?,
+        };
+        self.internet.bring_up(&seat.interface).await?;
+        self.watch(&format!("internet {label}"), Side::Internet, &self.internet, &seat.interface).await?;
+        seat.connect().await?;
         let log = SaLog::start(&seat.machine).await?;
         self.sa_logs.lock().await.push(log);
         if secrets {

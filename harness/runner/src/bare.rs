@@ -102,9 +102,9 @@ fn round(cell: &Cell) -> Option<Round> {
 
 /// Two gateways in a worker, kept as long as the rounds are for them.
 #[derive(Default)]
-pub(crate) struct Standing(Option<(Pair, Bare)>);
+pub(crate) struct Gateways(Option<(Pair, Bare)>);
 
-impl Standing {
+impl Gateways {
     pub async fn run(&mut self, BareJob { folder, trees, round }: BareJob, channel: &Channel) -> Result<()> {
         let Round { pair, policy, key, ike, packets } = round;
         if self.0.as_ref().is_none_or(|(known, _)| *known != pair) {

@@ -26,12 +26,12 @@ fn work(arguments: impl Iterator<Item = OsString>) -> Result<()> {
     let channel = inside::enter(arguments)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(crate::Error::file("the worker's runtime"))?;
-    let (mut stock, mut standing) = (None, bare::Standing::default());
+    let (mut stock, mut gateways) = (None, bare::Gateways::default());
     while let Some(order) = channel.receive::<Order>()? {
         let job = match order {
             Order::Cell(job) => job,
             Order::Bare(job) => {
-                let over = runtime.block_on(standing.run(*job, &channel)).err().map(|e| e.to_string());
+                let over = runtime.block_on(gateways.run(*job, &channel)).err().map(|e| e.to_string());
                 channel.send(&News::Over(over))?;
                 continue;
             }

@@ -111,6 +111,7 @@ impl Stock {
         }))
     }
 
+    /// A new seat, which has no way to the internet yet, as one of the stock has none.
     pub(super) async fn make(&self, wanted: &Wanted<'_>) -> Result<Seat> {
         let Wanted { name, daemon, address, root, logs, secrets } = *wanted;
         let number = {
@@ -132,7 +133,6 @@ impl Stock {
         link::connect(near, End { machine: &machine, interface: WAN, station: far }).await?;
         internet.add_address(&interface, before(address), 30).await?;
         machine.add_address(WAN, address, 30).await?;
-        machine.add_route(Ipv4Net::default(), before(address)).await?;
         if secrets {
             gateway::ask_for_secrets(&machine).await?;
         }
