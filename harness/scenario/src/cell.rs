@@ -80,6 +80,12 @@ pub struct Customer {
     pub stands_in_for: Option<StandsInFor>,
     pub subnets: Vec<Ipv4Net>,
     pub psk: PreSharedKey,
+    /// Its gateway has an address of its own network, which a device before it translates.
+    #[serde(default)]
+    pub nat: bool,
+    /// The cloud is told to wrap ESP in UDP in any case: `forceencap`, since CloudStack 4.3.
+    #[serde(default)]
+    pub force_encapsulation: bool,
     /// What its own device has otherwise.
     #[serde(default)]
     pub gateway: Gateway,

@@ -37,9 +37,14 @@ impl Gateway {
     }
 }
 
-/// What it has, by the names of scenario files.
-impl fmt::Display for Gateway {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Gateway {
+    /// The names of what it has.
+    pub fn settings(&self) -> Vec<&'static str> {
+        self.words().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// What it has, by the names of scenario files.
+    fn words(&self) -> Vec<(&'static str, String)> {
         fn word<T: ToString>(value: &Option<T>) -> Option<String> {
             value.as_ref().map(T::to_string)
         }
@@ -60,8 +65,13 @@ impl fmt::Display for Gateway {
             ("peer-nets", list(&self.peer_nets)),
             ("peer", word(&self.peer)),
         ];
-        let words: Vec<_> =
-            all.into_iter().filter_map(|(key, value)| value.map(|value| format!("{key} {value}"))).collect();
+        all.into_iter().filter_map(|(key, value)| value.map(|value| (key, value))).collect()
+    }
+}
+
+impl fmt::Display for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.words().into_iter().map(|(key, value)| format!("{key} {value}")).collect();
         f.write_str(&words.join(", "))
     }
 }

@@ -13,6 +13,7 @@ mod diagnostic;
 mod duration;
 mod ends;
 mod expected;
+pub mod fault;
 mod load;
 mod matrix;
 mod nearest;
@@ -37,7 +38,7 @@ pub use expected::{Date, ExpectedResult, Pattern, load_expected, parse_expected}
 pub use load::load;
 pub use nearest::nearest;
 pub use select::{Selection, Shard};
-pub use step::{Alert, Expectation, Party, Step, Traffic};
+pub use step::{Alert, Condition, Expectation, Party, Step, Traffic};
 pub use verdict::Verdict;
 
 /// A scenario file that is free of errors.

@@ -69,7 +69,7 @@ fn vpc(entry: &Entry<'_>, networks: &mut Networks, problems: &mut Problems<'_>) 
 }
 
 fn customer(entry: &Entry<'_>, networks: &mut Networks, problems: &mut Problems<'_>) -> Option<Customer> {
-    let known = ["daemon", "stands-in-for", "subnets", "psk", "gateway"];
+    let known = ["daemon", "stands-in-for", "subnets", "psk", "nat", "force-encapsulation", "gateway"];
     let fields = Fields::read(entry.node, entry.at, "a customer", &known, problems)?;
     let daemon = fields.get("daemon").map_or(Some(Daemon::Strongswan), |node| daemon(node, problems));
     let stands_in_for = fields.get("stands-in-for").map(|node| device(node, problems));
@@ -88,8 +88,10 @@ fn customer(entry: &Entry<'_>, networks: &mut Networks, problems: &mut Problems<
         .require("psk", "`psk: \"123123\"`, the pre-shared key that both ends know", problems)
         .and_then(|node| psk(node, fields.at("psk"), problems));
     let gateway = fields.get("gateway").map(|node| gateway::read(node, fields.at("gateway"), problems));
+    let mut yes = |key: &'static str| fields.get(key).and_then(|node| scalar::boolean(node, key, problems));
+    let (nat, force_encapsulation) = (yes("nat").unwrap_or(false), yes("force-encapsulation").unwrap_or(false));
     let (stands_in_for, gateway) = (stands_in_for.flatten(), gateway.unwrap_or_default());
-    Some(Customer { daemon: daemon?, stands_in_for, subnets, psk: psk?, gateway })
+    Some(Customer { daemon: daemon?, stands_in_for, subnets, psk: psk?, nat, force_encapsulation, gateway })
 }
 
 pub(super) fn profile(node: &Node, problems: &mut Problems<'_>) -> Option<Profile> {
