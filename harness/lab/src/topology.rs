@@ -13,6 +13,7 @@
 mod bare;
 mod customer;
 mod exchange;
+mod stub;
 mod router;
 mod seat;
 
@@ -88,6 +89,8 @@ pub struct CustomerPlan {
     pub name: String,
     pub daemon: Daemon,
     pub subnets: Vec<Ipv4Net>,
+    /// Its gateway has an address of its own network, which a device before it translates.
+    pub nat: bool,
 }
 
 pub struct Lab {
@@ -173,7 +176,7 @@ impl Lab {
             None => {
                 // Its machine has to be gone before another takes its place.
                 drop(self.known_customers().remove(&name));
-                let plan = CustomerPlan { name: name.clone(), daemon, subnets: tunnel.peer_nets.clone() };
+                let plan = CustomerPlan { name: name.clone(), daemon, subnets: tunnel.peer_nets.clone(), nat: false };
                 let built = Arc::new(Customer::build(self, plan, tunnel.peer).await?);
                 self.known_customers().insert(name, Arc::clone(&built));
                 built
@@ -255,6 +258,17 @@ impl Lab {
             }
         }
         Ok(all)
+    }
+
+    /// Whether a machine's kernel holds SAs now: of a VPC's router or of a customer's gateway.
+    pub async fn holds_sas(&self, of: &str) -> Result<bool> {
+        let names = [format!("router-{of}"), format!("gateway-{of}")];
+        for log in &*self.sa_logs.lock().await {
+            if names.iter().any(|name| name == log.machine()) && log.seen().lives.iter().any(|life| life.deleted_ns.is_none()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The SAs that one machine has held, with counters as of now.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use scenario::{Cell, ConnectionState, Expectation, Step};
+use scenario::{
+    Cell, Condition, ConnectionState, Expectation, Step,
+    fault::{Side, Victim},
+};
 
 /// What there is instead of a laboratory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +40,26 @@ impl Limits {
     /// Why the step cannot be taken, if it cannot.
     pub fn refusal(self, step: &Step) -> Option<String> {
         match (self, step) {
-            (_, Step::Exchange { .. } | Step::Expect(Expectation::Traffic(_))) => Some(self.no_packets().to_owned()),
-            (Self::Foreign { .. }, Step::Hold(_)) if step.needs_virtual_time() => Some(
+            (
+                _,
+                Step::Exchange { .. }
+                | Step::Stream { .. }
+                | Step::Expect(Expectation::Traffic(_) | Expectation::Lost { .. } | Expectation::Rekeys { .. })
+                | Step::Change { side: Side::Customer, .. }
+                | Step::Kill(Victim::Daemon(_))
+                | Step::Restart(Victim::Daemon(_))
+                | Step::PowerOff(_)
+                | Step::PowerOn(_)
+                | Step::Link { .. }
+                | Step::Partition { .. }
+                | Step::Clock { .. }
+                | Step::Message(_),
+            ) => Some(self.no_packets().to_owned()),
+            (_, Step::Expect(expectation)) if is_about_packets(expectation) => Some(self.no_packets().to_owned()),
+            (_, Step::Kill(Victim::Service) | Step::Restart(Victim::Service) | Step::KillDuring(_)) => {
+                Some("what the management service stored is not kept here, or is not ours".to_owned())
+            }
+            (Self::Foreign { .. }, _) if step.needs_virtual_time() => Some(
                 "the time of a foreign cloud is real, and a longer hold than a minute needs virtual time".to_owned(),
             ),
             (_, Step::Expect(Expectation::Connection { state: ConnectionState::Connected, .. })) if !self.answers() => {
@@ -51,12 +72,29 @@ impl Limits {
                 _,
                 Step::Connect { .. }
                 | Step::Disconnect { .. }
-                | Step::Expect(Expectation::Connection { .. } | Expectation::Alert(_))
+                | Step::Expect(_)
                 | Step::RebootRouter(_)
+                | Step::StopRouter(_)
+                | Step::StartRouter(_)
+                | Step::RestartVpc { .. }
+                | Step::Reset { .. }
+                | Step::Change { side: Side::Cloud, .. }
                 | Step::Hold(_),
             ) => None,
         }
     }
+}
+
+/// Whether it can only be told from packets, or from kernels.
+fn is_about_packets(expectation: &Expectation) -> bool {
+    let conditions = match expectation {
+        Expectation::Within { condition, .. }
+        | Expectation::Always { condition, .. }
+        | Expectation::Never { condition, .. } => [Some(condition), None],
+        Expectation::Until { condition, until, .. } => [Some(condition), Some(until)],
+        _ => [None, None],
+    };
+    conditions.into_iter().flatten().any(|condition| matches!(condition, Condition::Sas { .. } | Condition::Flowing(_)))
 }
 
 /// The customers that the steps connect, in the order in which they do.

@@ -12,7 +12,7 @@ use wire::audit::{Account, Facts};
 
 use crate::{
     Error, Result,
-    record::{ApiCall, SaSummary, StateChange, StepRecord},
+    record::{ApiCall, Fault, SaSummary, StateChange, StepRecord},
 };
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -35,6 +35,15 @@ pub(crate) struct Observation {
     pub machines: Vec<String>,
     /// Why the list of SAs may not be complete.
     pub gaps: Vec<String>,
+    /// What was done to links, machines and messages.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+    /// Alerts about connections, as the cloud tells them.
+    #[serde(default)]
+    pub alerts: Vec<AlertSeen>,
+    /// When the cell began, in nanoseconds since 1970.
+    #[serde(default)]
+    pub began_ns: u64,
     /// Virtual milliseconds of the whole cell.
     pub virtual_ms: u64,
     /// Why the laboratory failed, if it did.
@@ -48,6 +57,13 @@ pub(crate) struct Answer {
     pub field: String,
     pub asked: String,
     pub told: String,
+}
+
+/// An alert, and when the cloud says that it was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AlertSeen {
+    pub at_ms: u64,
+    pub text: String,
 }
 
 /// What listUsageRecords says of one connection, by the addresses of its ends.
@@ -123,6 +139,12 @@ pub(crate) fn events(observation: &Observation) -> Vec<Event> {
     }
     for change in &observation.states {
         events.push(event(change.at_ms, "state", format!("{} is {}", change.connection, change.state)));
+    }
+    for fault in &observation.faults {
+        events.push(event(fault.at_ms, "fault", fault.text.clone()));
+    }
+    for alert in &observation.alerts {
+        events.push(event(alert.at_ms, "alert", alert.text.clone()));
     }
     for sa in &observation.sas {
         let name = format!("SPI {:#010x} {} to {} on {}", sa.spi, sa.source, sa.destination, sa.machine);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use policy::Initiator;
-use scenario::{Cell, Expectation, Party, Step};
+use scenario::{Cell, Expectation, Party, Step, fault::Side};
 
 use crate::{judge, limits::Limits};
 
@@ -97,7 +97,15 @@ fn consequences(cell: &Cell, step: &Step) -> Vec<String> {
         }
         Step::Expect(Expectation::Connection { .. }) => vec!["API  listVpnConnections".into()],
         Step::Expect(Expectation::Alert(_)) => vec!["API  listAlerts".into()],
-        Step::Expect(Expectation::Traffic(_)) | Step::Hold(_) => Vec::new(),
+        Step::StopRouter(_) => vec!["API  stopRouter".into()],
+        Step::StartRouter(_) => vec!["API  startRouter".into()],
+        Step::RestartVpc { cleanup, .. } => vec![format!("API  restartVPC cleanup={cleanup}")],
+        Step::Reset { .. } => vec!["API  resetVpnConnection".into()],
+        Step::Change { side: Side::Cloud, .. } => vec!["API  updateVpnCustomerGateway".into()],
+        Step::Stream { between: [a, b], .. } => {
+            vec![format!("{} flows, until the two are disconnected", 2 * stations(cell, a) * stations(cell, b))]
+        }
+        _ => Vec::new(),
     }
 }
 

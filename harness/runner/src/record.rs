@@ -98,6 +98,8 @@ pub struct CellRecord {
     pub steps: Vec<StepRecord>,
     pub api: Vec<ApiCall>,
     pub states: Vec<StateChange>,
+    #[serde(default)]
+    pub faults: Vec<Fault>,
     pub sas: Vec<SaSummary>,
     pub account: Option<Account>,
     /// Files beneath the run's folder, relative to it.
@@ -189,6 +191,13 @@ pub struct StateChange {
     /// The connection, in words: `main -> branch`.
     pub connection: String,
     pub state: String,
+}
+
+/// Something that was done to a link, a machine or a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    pub at_ms: u64,
+    pub text: String,
 }
 
 /// A kernel SA as the lab saw it; its keys are in the `keys` folder only.

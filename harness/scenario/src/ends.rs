@@ -38,6 +38,25 @@ impl Gateway {
 }
 
 impl Gateway {
+    /// Takes over what another has.
+    pub fn change(&mut self, to: &Self) {
+        fn take<T: Clone>(old: &mut Option<T>, new: &Option<T>) {
+            if new.is_some() {
+                old.clone_from(new);
+            }
+        }
+        take(&mut self.ike, &to.ike);
+        take(&mut self.esp, &to.esp);
+        take(&mut self.ike_lifetime, &to.ike_lifetime);
+        take(&mut self.esp_lifetime, &to.esp_lifetime);
+        take(&mut self.dpd, &to.dpd);
+        take(&mut self.ike_version, &to.ike_version);
+        take(&mut self.psk, &to.psk);
+        take(&mut self.subnets, &to.subnets);
+        take(&mut self.peer_nets, &to.peer_nets);
+        take(&mut self.peer, &to.peer);
+    }
+
     /// The names of what it has.
     pub fn settings(&self) -> Vec<&'static str> {
         self.words().into_iter().map(|(name, _)| name).collect()
@@ -108,6 +127,11 @@ impl Cell {
     /// The router of a VPC, as the cloud configures it for a customer, and the customer's gateway, as its owner does;
     /// nothing if there is no such VPC or customer.
     pub fn ends(&self, vpc: &str, customer: &str) -> Option<[End; 2]> {
+        self.ends_with(vpc, customer, &self.customers.get(customer)?.gateway)
+    }
+
+    /// As [`Cell::ends`], with other settings of the customer's own device.
+    pub fn ends_with(&self, vpc: &str, customer: &str, own: &Gateway) -> Option<[End; 2]> {
         let (vpc, customer) = (self.cloud.vpcs.get(vpc)?, self.customers.get(customer)?);
         let router = End {
             daemon: Some(vpc.router),
@@ -116,7 +140,6 @@ impl Cell {
             peer_nets: customer.subnets.clone(),
             ..self.told()
         };
-        let own = &customer.gateway;
         let gateway = End {
             daemon: Some(customer.daemon),
             policy: own.policy(&self.policy),

@@ -198,6 +198,20 @@ pub enum Party {
     },
 }
 
+impl Party {
+    /// The VPC or the customer.
+    pub fn owner(&self) -> &str {
+        match self {
+            Self::Vpc(vpc) | Self::Tier { vpc, .. } => vpc,
+            Self::Customer(customer) | Self::Subnet { customer, .. } => customer,
+        }
+    }
+
+    pub fn is_of_a_vpc(&self) -> bool {
+        matches!(self, Self::Vpc(_) | Self::Tier { .. })
+    }
+}
+
 impl Step {
     /// The VPC and the customer that it connects.
     pub fn connects(&self) -> Option<(&str, &str)> {
@@ -205,6 +219,12 @@ impl Step {
             Self::Connect { vpc, customer } => Some((vpc, customer)),
             _ => None,
         }
+    }
+
+    /// Whether it expects something of a stretch of time.
+    pub fn is_over_time(&self) -> bool {
+        use Expectation as E;
+        matches!(self, Self::Expect(E::Within { .. } | E::Always { .. } | E::Never { .. } | E::Until { .. }))
     }
 
     /// Whether it waits longer than a run in real time should.

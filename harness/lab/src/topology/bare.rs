@@ -41,6 +41,7 @@ impl Bare {
             name: NAMES[end].to_owned(),
             daemon: pair.daemons[end],
             subnets: vec![pair.nets[end]],
+            nat: false,
         });
         let plan = Plan {
             folder,

@@ -13,6 +13,9 @@ use crate::{
     meter::{self, Work},
 };
 
+/// Begins the names of its tunnels.
+const TO: &str = "to-";
+
 pub struct Customer {
     plan: CustomerPlan,
     tunnels: Mutex<Vec<Tunnel>>,
@@ -54,9 +57,16 @@ impl Customer {
         &self.plan.subnets
     }
 
+    /// The VPCs that it has tunnels to, with the addresses of their routers as it knows them.
+    pub async fn peers(&self) -> Vec<(String, Ipv4Addr)> {
+        let tunnels = self.tunnels.lock().await;
+        let vpc = |tunnel: &Tunnel| tunnel.name.strip_prefix(TO).map(|vpc| (vpc.to_owned(), tunnel.peer));
+        tunnels.iter().filter_map(vpc).collect()
+    }
+
     /// What its tunnel to a VPC is called.
     pub fn tunnel_to(vpc: &str) -> String {
-        format!("to-{vpc}")
+        format!("{TO}{vpc}")
     }
 
     /// Begins to bring a tunnel up that it was configured for.

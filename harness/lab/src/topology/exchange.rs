@@ -67,7 +67,7 @@ impl Lab {
                     }
                 }
             }
-            Expected::NotInClear => self.quiet(what, limit).await,
+            Expected::NotInClear | Expected::Counted => self.quiet(what, limit).await,
         };
         match arrived {
             Ok(()) => {}

@@ -331,6 +331,9 @@ fn account(encryption: Encryption, clean: bool) -> Account {
         sent: 20,
         protected: 20 - lost,
         received: 20,
+        first_sent_ns: 0,
+        last_sent_ns: 0,
+        losses: Vec::new(),
     };
     let sa = |spi, source, destination, packets: u64| SaAccount {
         spi,
@@ -367,7 +370,7 @@ fn account(encryption: Encryption, clean: bool) -> Account {
             flow(2, APP, BRANCH, 0),
             flow(2, BRANCH, APP, 0),
             // After the tunnel was taken down: nothing of it may be seen in clear.
-            FlowAccount { exchange: 3, source: WEB, destination: BRANCH, sent: 5, protected: 0, received: 0 },
+            FlowAccount { exchange: 3, source: WEB, destination: BRANCH, sent: 5, protected: 0, received: 0, first_sent_ns: 0, last_sent_ns: 0, losses: Vec::new() },
         ],
         sas: vec![
             sa(0xc100_0001, ROUTER, CUSTOMER, 20 - clear),

@@ -3,15 +3,15 @@
 //! In the modelled world the simulator runs in this process, over routers that answer as is predicted, and by a
 //! clock that does not wait. Against a foreign cloud there is the API alone.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use cloud::{Modelled, ModelledCustomer};
-use scenario::{Cell, Party, Step};
+use scenario::{Cell, Gateway, Party, Step};
 
 use super::{
     Drive, Failure, FarSide, Notebook, Tell,
     api::{Api, Session},
-    simulator,
+    simulator::Simulator,
 };
 use crate::{limits::Limits, observation::Observation};
 
@@ -24,7 +24,7 @@ pub(crate) async fn modelled(cell: &Cell, tell: Tell<'_>) -> Observation {
     let notebook = Notebook::open();
     let addresses: BTreeMap<_, _> = cell.customers.keys().cloned().zip(hosts(CUSTOMERS)).collect();
     let fabric = Arc::new(customers(cell, &addresses));
-    let driven = match simulator::serve(cell, hosts(ROUTERS).collect(), fabric).await {
+    let driven = match Simulator::serve(cell, hosts(ROUTERS).collect(), fabric, None).await {
         Ok(service) => {
             let session = Session::of_the_simulator(&service);
             let driven = drive(cell, Customers { limits: Limits::Modelled, addresses }, session, &notebook, tell).await;
@@ -116,10 +116,42 @@ impl FarSide for Customers {
     }
 
     async fn exchange(&mut self, _: &Cell, _: &[Party; 2], _: u32) -> Result<String, Failure> {
-        Err(Failure::Skipped(self.limits.no_packets().into()))
+        Err(self.no_packets())
     }
 
     async fn exchange_nothing(&mut self, _: &Cell) -> Result<String, Failure> {
-        Err(Failure::Skipped(self.limits.no_packets().into()))
+        Err(self.no_packets())
+    }
+
+    async fn stream(&mut self, _: &Cell, _: &[Party; 2], _: Duration) -> Result<String, Failure> {
+        Err(self.no_packets())
+    }
+
+    fn end_streams(&mut self, _: Option<(&str, &str)>) {}
+
+    async fn fault(&mut self, _: &Step) -> Result<String, Failure> {
+        Err(self.no_packets())
+    }
+
+    async fn end_fault(&mut self, _: &Step) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn reconfigure(&mut self, _: &Cell, _: &str, _: &Gateway) -> Result<String, Failure> {
+        Err(self.no_packets())
+    }
+
+    async fn holds_sas(&self, _: &str) -> Result<bool, Failure> {
+        Err(self.no_packets())
+    }
+
+    fn streams_are(&self, _: bool) -> Result<bool, Failure> {
+        Err(self.no_packets())
+    }
+}
+
+impl Customers {
+    fn no_packets(&self) -> Failure {
+        Failure::Skipped(self.limits.no_packets().into())
     }
 }

@@ -1,6 +1,12 @@
 //! One cell inside a worker: build, drive, observe, undo.
 
-use std::{collections::BTreeSet, net::Ipv4Addr, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use ipnet::Ipv4Net;
 use lab::{
@@ -8,7 +14,10 @@ use lab::{
     topology::{Customer, CustomerPlan, Deployment, Lab, Plan, Stock},
 };
 use policy::End;
-use scenario::{Cell, Party, Step};
+use scenario::{
+    Cell, Gateway, Party, Step,
+    fault::Victim,
+};
 use wire::{
     audit::{Demanded, Expected, Facts, IkeKeys, SaKeys},
     hex,
@@ -17,7 +26,7 @@ use wire::{
 use super::{
     Drive, Failure, FarSide, Notebook, Tell,
     api::{Api, Session},
-    simulator,
+    simulator::Simulator,
     traffic::Traffic,
 };
 use crate::{
@@ -48,10 +57,10 @@ async fn cell(
     let lab = Lab::build(plan(job), Arc::clone(stock)).await?;
     lab::link::raise_loopback().await?;
     let fabric = Arc::new(Deployment(Arc::clone(&lab)));
-    let service = simulator::serve(&job.cell, lab.public_addresses(), fabric).await?;
+    let service = Simulator::serve(&job.cell, lab.public_addresses(), fabric, Some(&job.folder)).await?;
     let session = Session::of_the_simulator(&service);
     let api = Api::new(&job.cell, session, notebook.clone());
-    let far = Laboratory { lab: Arc::clone(&lab), traffic: Traffic::default() };
+    let far = Laboratory { lab: Arc::clone(&lab), traffic: Traffic::default(), own: own_settings(&job.cell) };
     let mut drive = Drive::new(&job.cell, far, api, notebook, tell);
     let driven = drive.all().await;
 
@@ -61,6 +70,10 @@ async fn cell(
     notebook.write(|pages| pages.routers = drive.api.router_addresses().collect());
     note_sas(&lab, notebook, facts).await?;
     facts.ike.shared_secrets = lab.shared_secrets().await?.iter().map(|secret| hex::encode(secret)).collect();
+    // Whatever was killed has to be there again for everything to be deleted.
+    service.restart().await?;
+    lab.mend().await?;
+    drive.api.note_alerts().await?;
     let undone = match drive.api.usage(&drive.far).await {
         Ok(()) => drive.undo().await,
         Err(e) => drive.undo().await.and(Err(e)),
@@ -86,6 +99,7 @@ fn plan(job: &Job) -> Plan {
                 name: name.clone(),
                 daemon: customer.daemon,
                 subnets: customer.subnets.clone(),
+                nat: customer.nat,
             })
             .collect(),
         initiator: job.cell.initiator,
@@ -143,6 +157,33 @@ fn is_same(one: &SaKeys, other: &SaKeys) -> bool {
 struct Laboratory {
     lab: Arc<Lab>,
     traffic: Traffic,
+    /// What each customer's device has of its own by now.
+    own: BTreeMap<String, Gateway>,
+}
+
+fn own_settings(cell: &Cell) -> BTreeMap<String, Gateway> {
+    cell.customers.iter().map(|(name, customer)| (name.clone(), customer.gateway.clone())).collect()
+}
+
+impl Laboratory {
+    /// The tunnel to a VPC as the customer's owner has it.
+    fn tunnel(&self, cell: &Cell, customer: &str, vpc: &str, peer: Ipv4Addr) -> Result<Tunnel, Failure> {
+        let site = self.lab.customer(customer)?;
+        let no_end = || Failure::Broken(format!("there is no VPC `{vpc}`, or no customer `{customer}`"));
+        let own = self.own.get(customer).ok_or_else(no_end)?;
+        let [_, end] = cell.ends_with(vpc, customer, own).ok_or_else(no_end)?;
+        Ok(Tunnel {
+            name: Customer::tunnel_to(vpc),
+            local: site.address(),
+            peer: own.peer.unwrap_or(peer),
+            local_nets: end.local_nets,
+            peer_nets: end.peer_nets,
+            policy: end.policy,
+            key: end.key,
+            ike: end.ike,
+            encapsulate: false,
+        })
+    }
 }
 
 impl FarSide for Laboratory {
@@ -159,21 +200,8 @@ impl FarSide for Laboratory {
     }
 
     async fn configure(&self, cell: &Cell, customer: &str, vpc: &str, peer: Ipv4Addr) -> Result<(), Failure> {
-        let site = self.lab.customer(customer)?;
-        let no_end = || Failure::Broken(format!("there is no VPC `{vpc}`, or no customer `{customer}`"));
-        let [_, end] = cell.ends(vpc, customer).ok_or_else(no_end)?;
-        let tunnel = Tunnel {
-            name: Customer::tunnel_to(vpc),
-            local: site.address(),
-            peer: cell.wrong_peer(customer).unwrap_or(peer),
-            local_nets: end.local_nets,
-            peer_nets: end.peer_nets,
-            policy: end.policy,
-            key: end.key,
-            ike: end.ike,
-            encapsulate: false,
-        };
-        Ok(site.configure(tunnel).await?)
+        let tunnel = self.tunnel(cell, customer, vpc, peer)?;
+        Ok(self.lab.customer(customer)?.configure(tunnel).await?)
     }
 
     async fn exchange(&mut self, cell: &Cell, between: &[Party; 2], packets: u32) -> Result<String, Failure> {
@@ -183,7 +211,62 @@ impl FarSide for Laboratory {
     async fn exchange_nothing(&mut self, cell: &Cell) -> Result<String, Failure> {
         self.traffic.everywhere(&self.lab, cell, Expected::NotInClear).await
     }
+
+    async fn stream(&mut self, cell: &Cell, between: &[Party; 2], every: Duration) -> Result<String, Failure> {
+        self.traffic.stream(&self.lab, cell, between, every)
+    }
+
+    fn end_streams(&mut self, connection: Option<(&str, &str)>) {
+        self.traffic.streams.end(connection);
+    }
+
+    async fn fault(&mut self, step: &Step) -> Result<String, Failure> {
+        match step {
+            Step::Kill(Victim::Daemon(of)) => self.lab.kill_daemon(of).await?,
+            Step::Restart(Victim::Daemon(of)) => self.lab.restart_daemon(of).await?,
+            Step::PowerOff(customer) => self.lab.power_off(customer).await?,
+            Step::PowerOn(customer) => self.lab.power_on(customer).await?,
+            Step::Link { of, change } => self.lab.change_link(of, *change, SEED).await?,
+            Step::Partition { between: [a, b], .. } => self.lab.partition(a, b).await?,
+            Step::Message(surgery) => self.lab.operate(surgery).await?,
+            Step::Clock { .. } => {
+                let reason = "all machines of a kernel share its wall clock (time_namespaces(7) has no offset for it)";
+                return Err(Failure::Skipped(reason.into()));
+            }
+            _ => return Err(Failure::Broken(format!("`{step}` is no fault"))),
+        }
+        Ok("done".into())
+    }
+
+    async fn end_fault(&mut self, step: &Step) -> Result<(), Failure> {
+        match step {
+            Step::Partition { between: [a, b], .. } => Ok(self.lab.heal(a, b).await?),
+            _ => Ok(()),
+        }
+    }
+
+    async fn reconfigure(&mut self, cell: &Cell, customer: &str, to: &Gateway) -> Result<String, Failure> {
+        self.own.entry(customer.to_owned()).or_default().change(to);
+        let site = self.lab.customer(customer)?;
+        let mut names = Vec::new();
+        for (vpc, peer) in site.peers().await {
+            site.configure(self.tunnel(cell, customer, &vpc, peer)?).await?;
+            names.push(vpc);
+        }
+        Ok(format!("its tunnels to {} are other ones now", names.join(", ")))
+    }
+
+    async fn holds_sas(&self, on: &str) -> Result<bool, Failure> {
+        Ok(self.lab.holds_sas(on).await?)
+    }
+
+    fn streams_are(&self, flowing: bool) -> Result<bool, Failure> {
+        self.traffic.streams.are(flowing)
+    }
 }
+
+/// Of what is lost at random: a cell loses the same packets whenever it runs.
+const SEED: u64 = 1;
 
 impl Drive<'_, Laboratory> {
     fn facts(&self) -> Facts {
@@ -197,7 +280,7 @@ impl Drive<'_, Laboratory> {
             remote: self.nets(|[router, customer]| [&router.peer_nets, &customer.local_nets]),
             gateways: gateways.into_iter().collect(),
             sas: Vec::new(),
-            probes: self.far.traffic.sent().to_vec(),
+            probes: self.far.traffic.sent(),
             ike: IkeKeys {
                 pre_shared_keys: self.cell.keys().map(|key| hex::encode(key.expose().as_bytes())).collect(),
                 ..IkeKeys::default()

@@ -6,12 +6,18 @@ mod interrupt;
 mod laboratory;
 mod notebook;
 mod simulator;
+mod streams;
 mod traffic;
 
 use std::{net::Ipv4Addr, time::Duration};
 
 use cloud::ClientError;
-use scenario::{Alert, Cell, ConnectionState, Expectation, Party, Step};
+use scenario::{
+    Alert, Cell, Condition, ConnectionState, Expectation, Gateway, Party, Step,
+    fault::{Side, Victim},
+};
+
+use tokio::time::Instant;
 
 use crate::record::{StepRecord, StepStatus};
 use api::Api;
@@ -24,6 +30,9 @@ pub(crate) use notebook::Notebook;
 
 /// Told what is being done, for progress and for the watchdog.
 pub(crate) type Tell<'a> = &'a (dyn Fn(String) + 'a);
+
+/// How often what is waited for is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A hold is cut into parts of this length, so that states are seen and the watchdog is told.
 const PART: Duration = Duration::from_secs(60);
@@ -80,6 +89,27 @@ pub(crate) trait FarSide {
 
     /// Packets both ways between everybody, none of which may be seen in clear.
     async fn exchange_nothing(&mut self, cell: &Cell) -> Result<String, Failure>;
+
+    /// Begins packets both ways in the background.
+    async fn stream(&mut self, cell: &Cell, between: &[Party; 2], every: Duration) -> Result<String, Failure>;
+
+    /// Ends the streams between a VPC and a customer; without them, all.
+    fn end_streams(&mut self, connection: Option<(&str, &str)>);
+
+    /// Does to links, machines and messages what a step says.
+    async fn fault(&mut self, step: &Step) -> Result<String, Failure>;
+
+    /// Ends what [`FarSide::fault`] began and lasts a while.
+    async fn end_fault(&mut self, step: &Step) -> Result<(), Failure>;
+
+    /// Gives the customer's gateway other settings.
+    async fn reconfigure(&mut self, cell: &Cell, customer: &str, to: &Gateway) -> Result<String, Failure>;
+
+    /// Whether a machine's kernel holds SAs now.
+    async fn holds_sas(&self, on: &str) -> Result<bool, Failure>;
+
+    /// Whether packets of every stream arrive, or none does.
+    fn streams_are(&self, flowing: bool) -> Result<bool, Failure>;
 }
 
 pub(crate) struct Drive<'a, F> {
@@ -104,9 +134,10 @@ impl<'a, F: FarSide> Drive<'a, F> {
         }
         for step in &self.cell.steps {
             if !self.step(step.to_string(), Some(step)).await? {
-                return Ok(());
+                break;
             }
         }
+        self.far.end_streams(None);
         Ok(())
     }
 
@@ -138,20 +169,105 @@ impl<'a, F: FarSide> Drive<'a, F> {
 
     async fn take(&mut self, step: &Step) -> Result<String, Failure> {
         if let Some(reason) = self.far.refusal(step) {
-            self.unsure |= matches!(step, Step::Expect(Expectation::Connection { .. }));
+            self.unsure |= matches!(
+                step,
+                Step::Expect(
+                    Expectation::Connection { .. }
+                        | Expectation::Within { condition: Condition::Connection { .. }, .. }
+                )
+            );
             return Err(Failure::Skipped(reason));
         }
         match step {
             Step::Connect { vpc, customer } => self.api.connect(&self.far, vpc, customer).await,
-            Step::Disconnect { vpc, customer } => self.api.disconnect(vpc, customer).await,
+            Step::Disconnect { vpc, customer } => {
+                self.far.end_streams(Some((vpc, customer)));
+                self.api.disconnect(vpc, customer).await
+            }
             Step::Expect(Expectation::Connection { state, within }) => self.expect(*state, *within).await,
             Step::Expect(Expectation::Traffic(scenario::Traffic::NoneInClear)) => {
                 self.far.exchange_nothing(self.cell).await
             }
             Step::Expect(Expectation::Alert(alert)) => self.alerted(*alert).await,
             Step::Exchange { between, packets } => self.far.exchange(self.cell, between, *packets).await,
-            Step::RebootRouter(vpc) => self.api.reboot_router(vpc).await,
+            Step::Expect(Expectation::Within { condition, within }) => self.within(condition, *within).await,
+            Step::Expect(Expectation::Until { until, within, .. }) => self.within(until, *within).await,
+            // What must be so all the time is judged by the history.
+            Step::Expect(Expectation::Always { lasting, .. } | Expectation::Never { lasting, .. }) => {
+                self.hold(*lasting).await
+            }
+            Step::Expect(Expectation::Lost { .. } | Expectation::Rekeys { .. }) => Ok("judged by the packets".into()),
+            Step::Stream { between, every } => self.far.stream(self.cell, between, *every).await,
+            Step::RebootRouter(vpc) => self.api.router(vpc, "rebootRouter").await,
+            Step::StopRouter(vpc) => self.api.router(vpc, "stopRouter").await,
+            Step::StartRouter(vpc) => self.api.router(vpc, "startRouter").await,
+            Step::RestartVpc { vpc, cleanup } => self.api.restart_vpc(vpc, *cleanup).await,
+            Step::Reset { vpc, customer } => self.api.reset(vpc, customer).await,
+            Step::Change { customer, side: Side::Cloud, to } => self.api.update(customer, to).await,
+            Step::Change { customer, side: Side::Customer, to } => {
+                self.far.reconfigure(self.cell, customer, to).await
+            }
+            Step::Kill(Victim::Service) => self.noted(step, Api::kill_service).await,
+            Step::Restart(Victim::Service) => self.noted(step, Api::restart_service).await,
+            Step::KillDuring(command) => Ok(self.api.kill_during(command)),
+            Step::Partition { lasting, .. } => {
+                self.fault(step).await?;
+                let held = self.hold(*lasting).await;
+                self.far.end_fault(step).await?;
+                self.notebook.fault(format!("the end of the {step}"));
+                held
+            }
+            Step::Kill(Victim::Daemon(_))
+            | Step::Restart(Victim::Daemon(_))
+            | Step::PowerOff(_)
+            | Step::PowerOn(_)
+            | Step::Link { .. }
+            | Step::Clock { .. }
+            | Step::Message(_) => self.fault(step).await,
             Step::Hold(duration) => self.hold(*duration).await,
+        }
+    }
+
+    async fn fault(&mut self, step: &Step) -> Result<String, Failure> {
+        self.notebook.fault(step.to_string());
+        self.far.fault(step).await
+    }
+
+    async fn noted(
+        &mut self,
+        step: &Step,
+        work: impl AsyncFnOnce(&mut Api<'a>) -> Result<String, Failure>,
+    ) -> Result<String, Failure> {
+        self.notebook.fault(step.to_string());
+        work(&mut self.api).await
+    }
+
+    /// Waits until it is so.
+    async fn within(&mut self, condition: &Condition, within: Duration) -> Result<String, Failure> {
+        if self.unsure {
+            return Err(Failure::Skipped("it is about a tunnel that nobody could see established".into()));
+        }
+        let begin = Instant::now();
+        loop {
+            let so = match condition {
+                Condition::Connection { state, of } => self.api.are(*state, of.as_deref()).await?,
+                Condition::Sas { on, held } => self.far.holds_sas(on).await? == *held,
+                Condition::Flowing(flowing) => self.far.streams_are(*flowing)?,
+                Condition::Alert(alert) => match self.api.alerted(*alert).await {
+                    Err(Failure::Refuted(_)) => false,
+                    answer => answer.map(|_| true)?,
+                },
+            };
+            let waited = begin.elapsed();
+            if so {
+                return Ok(format!("{condition} after {} s", waited.as_secs()));
+            }
+            if waited >= within {
+                return Err(Failure::Refuted(format!("not {condition} after {} s", waited.as_secs())));
+            }
+            (self.tell)(format!("wait for {condition}: {} s", waited.as_secs()));
+            self.api.rest(LOOK.min(within - waited)).await?;
+            self.api.look().await?;
         }
     }
 
@@ -170,15 +286,16 @@ impl<'a, F: FarSide> Drive<'a, F> {
     }
 
     async fn hold(&mut self, duration: Duration) -> Result<String, Failure> {
-        let end = tokio::time::Instant::now() + duration;
+        let end = Instant::now() + duration;
         loop {
-            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(format!("{} s passed", duration.as_secs()));
             }
-            self.api.rest(left.min(PART)).await?;
+            if self.api.rest_until_changed(left.min(PART)).await? {
+                self.api.look().await?;
+            }
             (self.tell)(format!("hold: {} s left", left.saturating_sub(PART).as_secs()));
-            self.api.look().await?;
         }
     }
 

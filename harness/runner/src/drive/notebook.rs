@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::observation::Observation;
+use crate::{observation::Observation, record::Fault};
 
 /// Clones write into the same pages.
 #[derive(Clone)]
@@ -34,6 +34,12 @@ impl Notebook {
         time_ns.saturating_sub(self.began_ns) / 1_000_000
     }
 
+    /// Writes down what was done to links, machines and messages.
+    pub fn fault(&self, text: String) {
+        let at_ms = self.now();
+        self.write(|pages| pages.faults.push(Fault { at_ms, text }));
+    }
+
     pub fn write(&self, entry: impl FnOnce(&mut Observation)) {
         entry(&mut self.pages.lock().unwrap_or_else(PoisonError::into_inner));
     }
@@ -41,6 +47,6 @@ impl Notebook {
     pub fn close(self) -> Observation {
         let virtual_ms = self.now();
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        Observation { virtual_ms, ..std::mem::take(&mut pages) }
+        Observation { virtual_ms, began_ns: self.began_ns, ..std::mem::take(&mut pages) }
     }
 }

@@ -1,29 +1,110 @@
 //! The simulator as a cell's own cloud: it is served on loopback, and nothing of it outlives the cell.
+//!
+//! It can be killed and started again over what it had stored, as a management server's process can.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+};
 
-use cloud::{CloudError, Config, Fabric, Service, StoreLocation};
-use scenario::Cell;
-use tokio::net::TcpListener;
+use cloud::{CloudError, Config, Credentials, Fabric, Log, Service, StoreLocation};
+use scenario::{Cell, Step, fault::Victim};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, Notify},
+};
 
 use super::Failure;
 
-/// Starts a service of the cell's profile, with keys that are good for it alone.
-pub(super) async fn serve(
-    cell: &Cell,
-    public_addresses: Vec<Ipv4Addr>,
+/// A service of a cell's profile.
+pub(crate) struct Simulator {
+    config: Config,
     fabric: Arc<dyn Fabric>,
-) -> Result<Service, Failure> {
-    let broken = |e: CloudError| Failure::Broken(e.to_string());
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await;
-    let listener = listener.map_err(|e| Failure::Broken(format!("the cloud cannot listen on loopback: {e}")))?;
-    let config = Config {
-        profile: cell.cloud.profile.name().parse().map_err(broken)?,
-        public_addresses,
-        credentials: None,
-        store: StoreLocation::Memory,
-        router_check_interval: Config::ROUTER_CHECK_INTERVAL,
-        log: None,
-    };
-    Service::start(config, fabric, listener).await.map_err(broken)
+    address: SocketAddr,
+    endpoint: String,
+    credentials: Credentials,
+    /// Told whenever the state of something changes.
+    changed: Arc<Notify>,
+    /// Until it is killed.
+    service: Mutex<Option<Service>>,
+}
+
+impl Simulator {
+    /// Starts a service with keys that are good for it alone. What it stores is in memory, unless it is to be killed.
+    pub async fn serve(
+        cell: &Cell,
+        public_addresses: Vec<Ipv4Addr>,
+        fabric: Arc<dyn Fabric>,
+        folder: Option<&Path>,
+    ) -> Result<Arc<Self>, Failure> {
+        let changed = Arc::new(Notify::new());
+        let bell = Arc::clone(&changed);
+        let config = Config {
+            profile: cell.cloud.profile.name().parse().map_err(broken)?,
+            public_addresses,
+            credentials: None,
+            store: match folder.filter(|_| kills_it(cell)) {
+                Some(folder) => StoreLocation::File(folder.join("service.db")),
+                None => StoreLocation::Memory,
+            },
+            router_check_interval: Config::ROUTER_CHECK_INTERVAL,
+            // One permit is kept for whoever is not waiting just now.
+            log: Some(Log::new(move |line| if line.step == "Changed" { bell.notify_one() })),
+        };
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let address = listener.local_addr().map_err(|e| Failure::Broken(e.to_string()))?;
+        let service = Service::start(config.clone(), Arc::clone(&fabric), listener).await.map_err(broken)?;
+        let (endpoint, credentials) = (service.endpoint(), service.credentials().clone());
+        let service = Mutex::new(Some(service));
+        Ok(Arc::new(Self { config, fabric, address, endpoint, credentials, changed, service }))
+    }
+
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Returns when the state of something has changed since the last time.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Ends the service at once, with its jobs where they are.
+    pub async fn kill(&self) {
+        drop(self.service.lock().await.take());
+    }
+
+    /// Starts it over what it had stored, at the same address.
+    pub async fn restart(&self) -> Result<(), Failure> {
+        let mut service = self.service.lock().await;
+        if service.is_none() {
+            let listener = listen(self.address).await?;
+            *service =
+                Some(Service::start(self.config.clone(), Arc::clone(&self.fabric), listener).await.map_err(broken)?);
+        }
+        Ok(())
+    }
+
+    pub async fn stop(&self) {
+        if let Some(service) = self.service.lock().await.take() {
+            service.stop().await;
+        }
+    }
+}
+
+fn kills_it(cell: &Cell) -> bool {
+    cell.steps.iter().any(|step| matches!(step, Step::Kill(Victim::Service) | Step::KillDuring(_)))
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|e| Failure::Broken(format!("the cloud cannot listen on {address}: {e}")))
+}
+
+fn broken(e: CloudError) -> Failure {
+    Failure::Broken(e.to_string())
 }

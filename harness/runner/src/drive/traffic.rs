@@ -9,7 +9,7 @@ use lab::{
 use scenario::{Cell, Party};
 use wire::audit::{Expected, ProbeSent};
 
-use super::Failure;
+use super::{Failure, streams::Streams};
 
 /// How long probes may take, renegotiation after a lost SA included.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -21,11 +21,31 @@ const FORBIDDEN: u32 = 5;
 pub(super) struct Traffic {
     exchanges: u32,
     sent: Vec<ProbeSent>,
+    pub streams: Streams,
 }
 
 impl Traffic {
-    pub fn sent(&self) -> &[ProbeSent] {
-        &self.sent
+    pub fn sent(&self) -> Vec<ProbeSent> {
+        self.sent.iter().copied().chain(self.streams.sent()).collect()
+    }
+
+    /// Begins packets both ways between the parties, one each after every period.
+    pub fn stream(
+        &mut self,
+        lab: &Lab,
+        cell: &Cell,
+        between: &[Party; 2],
+        every: Duration,
+    ) -> Result<String, Failure> {
+        let flows = flows(&[[stations(lab, cell, &between[0])?, stations(lab, cell, &between[1])?]]);
+        let [mut vpc, mut customer] = between.each_ref().map(Party::owner);
+        if !between[0].is_of_a_vpc() {
+            (vpc, customer) = (customer, vpc);
+        }
+        self.exchanges += 1;
+        let told = format!("begun in {} flows, as exchange {}", flows.len(), self.exchanges);
+        self.streams.begin(self.exchanges, (vpc.to_owned(), customer.to_owned()), every, flows);
+        Ok(told)
     }
 
     /// Both ways between every station of the one party and every station of the other; all must arrive.
@@ -58,15 +78,7 @@ impl Traffic {
         packets: u32,
         expected: Expected,
     ) -> Result<String, Failure> {
-        let mut flows = Vec::new();
-        for [one, other] in groups {
-            for a in one {
-                for b in other {
-                    flows.push(Flow { from: Arc::clone(a), to: Arc::clone(b) });
-                    flows.push(Flow { from: Arc::clone(b), to: Arc::clone(a) });
-                }
-            }
-        }
+        let flows = flows(groups);
         self.exchanges += 1;
         let exchange = lab.exchange(self.exchanges, &flows, packets, expected, LIMIT).await?;
         let sent = exchange.sent.len();
@@ -77,9 +89,23 @@ impl Traffic {
         }
         Ok(match expected {
             Expected::Delivered => format!("{sent} packets in {} flows arrived", flows.len()),
-            Expected::NotInClear => format!("{sent} packets in {} flows were sent", flows.len()),
+            Expected::NotInClear | Expected::Counted => format!("{sent} packets in {} flows were sent", flows.len()),
         })
     }
+}
+
+/// Both ways between every station of the one and every station of the other.
+fn flows(groups: &[[Vec<Arc<Station>>; 2]]) -> Vec<Flow> {
+    let mut flows = Vec::new();
+    for [one, other] in groups {
+        for a in one {
+            for b in other {
+                flows.push(Flow { from: Arc::clone(a), to: Arc::clone(b) });
+                flows.push(Flow { from: Arc::clone(b), to: Arc::clone(a) });
+            }
+        }
+    }
+    flows
 }
 
 fn stations(lab: &Lab, cell: &Cell, party: &Party) -> Result<Vec<Arc<Station>>, Failure> {

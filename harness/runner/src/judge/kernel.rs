@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use scenario::Step;
+use scenario::{Expectation, Step};
 
 use super::{Evidence, by_version, check};
 use crate::{
@@ -110,15 +110,20 @@ fn lives(steps: &[Step]) -> BTreeMap<(&str, &str), Life> {
                 life.open = true;
             }
             Step::Disconnect { vpc, customer } => lives.entry((vpc, customer)).or_default().open = false,
-            Step::Hold(duration) => {
+            Step::Hold(duration)
+            | Step::Partition { lasting: duration, .. }
+            | Step::Expect(
+                Expectation::Always { lasting: duration, .. } | Expectation::Never { lasting: duration, .. },
+            ) => {
                 lives.values_mut().filter(|life| life.open).for_each(|life| life.held += *duration);
             }
             // The cloud connects again what was connected.
-            Step::RebootRouter(rebooted) => {
+            Step::RebootRouter(rebooted) | Step::StartRouter(rebooted) | Step::RestartVpc { vpc: rebooted, .. } => {
                 let of = lives.iter_mut().filter(|((vpc, _), life)| vpc == rebooted && life.open);
                 of.for_each(|(_, life)| life.connects += 1);
             }
-            Step::Expect(_) | Step::Exchange { .. } => {}
+            Step::Reset { vpc, customer } => lives.entry((vpc, customer)).or_default().connects += 1,
+            _ => {}
         }
     }
     lives

@@ -97,6 +97,8 @@ pub enum Expected {
     Delivered,
     /// It may be dropped anywhere before the internet, and must not be seen there in clear.
     NotInClear,
+    /// It may be lost anywhere; whether it arrives is told, and judged by others.
+    Counted,
 }
 
 /// The role of a capture point.
@@ -179,6 +181,26 @@ pub struct FlowAccount {
     pub protected: u64,
     /// Found once on the far inside.
     pub received: u64,
+    /// When the first and the last were sent, in nanoseconds since 1970; 0 if none was seen.
+    #[serde(default)]
+    pub first_sent_ns: u64,
+    #[serde(default)]
+    pub last_sent_ns: u64,
+    /// Of probes whose arrival is [`Expected::Counted`], those that did not arrive, in the order of time.
+    #[serde(default)]
+    pub losses: Vec<Loss>,
+}
+
+/// Probes of a flow that followed one another and did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// Number of the first.
+    pub sequence: u32,
+    pub packets: u64,
+    /// When the first was sent, in nanoseconds since 1970.
+    pub from_ns: u64,
+    /// When the next one was sent that arrived; none if no later one did.
+    pub until_ns: Option<u64>,
 }
 
 /// What one SA carried.

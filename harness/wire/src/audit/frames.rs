@@ -305,7 +305,7 @@ impl<'a> Auditor<'a> {
                 Datagram::parse(packet.payload)?;
                 let probe = Probe::within(packet)
                     .ok_or_else(|| Defect::unexplained(format!("UDP from {source} to {destination}")))?;
-                self.probes.in_clear(frame.number, side, packet, &probe, &mut self.findings)?;
+                self.probes.in_clear(frame, side, packet, &probe, &mut self.findings)?;
                 Ok("probe")
             }
             other => Err(Defect::unexplained(format!("IP protocol {other} from {source} to {destination}"))),

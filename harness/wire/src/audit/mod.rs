@@ -25,7 +25,7 @@ mod tunnels;
 
 pub use account::{
     Account, ChosenChild, ChosenTransform, Demanded, EncryptionKey, Expected, Facts, Finding, FlowAccount, IkeKeys,
-    IkeMessage, LeftOut, Negotiation, PathMtu, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, Rekey, SaAccount,
+    IkeMessage, LeftOut, Loss, Negotiation, PathMtu, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, Rekey, SaAccount,
     SaKeys, Sealed, Secrecy, Side,
 };
 pub use comments::comments;

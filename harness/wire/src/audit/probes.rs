@@ -7,11 +7,11 @@ use std::{
 };
 
 use super::{
-    Code, Expected, Facts, Finding, FlowAccount, PointAccount, ProbeSent, Side,
+    Code, Expected, Facts, Finding, FlowAccount, Loss, PointAccount, ProbeSent, Side,
     frames::{Defect, InternetPoint},
     tunnels::{Sa, Tunnels},
 };
-use crate::{ipv4, probe::Probe};
+use crate::{ipv4, pcapng, probe::Probe};
 
 pub(super) struct Probes {
     sent: Vec<Sighted>,
@@ -25,6 +25,8 @@ struct Sighted {
     from: Side,
     /// How often in clear on the side of its source, and on the other.
     clear: [u32; 2],
+    /// When it was first seen on the side of its source.
+    sent_ns: Option<u64>,
     /// The SA that carried it first.
     sa: Option<Sa>,
 }
@@ -37,7 +39,7 @@ impl Probes {
             let local = facts.local.iter().any(|net| net.contains(&probe.source));
             by_number.entry(number(&probe)).or_insert_with(|| {
                 let from = if local { Side::Local } else { Side::Remote };
-                sent.push(Sighted { probe, from, clear: [0; 2], sa: None });
+                sent.push(Sighted { probe, from, clear: [0; 2], sent_ns: None, sa: None });
                 sent.len() - 1
             });
         }
@@ -46,7 +48,7 @@ impl Probes {
 
     pub(super) fn in_clear(
         &mut self,
-        frame: u64,
+        frame: &pcapng::Frame,
         side: Side,
         packet: &ipv4::Packet<'_>,
         probe: &Probe,
@@ -55,12 +57,15 @@ impl Probes {
         let index = self.known("probe", packet, probe)?;
         let sighted = &mut self.sent[index];
         let sending = sighted.from == side;
+        if sending {
+            sighted.sent_ns.get_or_insert(frame.time_ns);
+        }
         let count = &mut sighted.clear[usize::from(!sending)];
         *count += 1;
         if *count > 1 {
             let way = if sending { "sent" } else { "received" };
             findings
-                .push(Code::ProbeDuplicated.finding([frame], format!("{probe} was {way} again, {count} times now")));
+                .push(Code::ProbeDuplicated.finding([frame.number], format!("{probe} was {way} again, {count} times now")));
         }
         Ok(())
     }
@@ -141,13 +146,40 @@ impl Probes {
                 sent: 0,
                 protected: 0,
                 received: 0,
+                first_sent_ns: 0,
+                last_sent_ns: 0,
+                losses: Vec::new(),
             });
+            flow.time(sighted);
             let [sent, received] = sighted.clear;
             flow.sent += u64::from(sent > 0);
             flow.protected += u64::from(sighted.sa.is_some() && expected_at.iter().all(|&point| count(point) == 1));
             flow.received += u64::from(received == 1);
         }
         flows.into_values().collect()
+    }
+}
+
+impl FlowAccount {
+    /// Puts down when a probe was sent, and whether it was lost. Those of a flow come in the order of their numbers.
+    fn time(&mut self, Sighted { probe, clear: [_, received], sent_ns, .. }: &Sighted) {
+        let Some(sent_ns) = *sent_ns else { return };
+        if self.first_sent_ns == 0 {
+            self.first_sent_ns = sent_ns;
+        }
+        self.last_sent_ns = sent_ns;
+        if probe.expected != Expected::Counted {
+            return;
+        }
+        let open = self.losses.last_mut().filter(|loss| loss.until_ns.is_none());
+        match (*received > 0, open) {
+            (true, Some(loss)) => loss.until_ns = Some(sent_ns),
+            (true, None) => {}
+            (false, Some(loss)) => loss.packets += 1,
+            (false, None) => {
+                self.losses.push(Loss { sequence: probe.sequence, packets: 1, from_ns: sent_ns, until_ns: None })
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The cell's part that goes through the cloud's API, exactly as any client would send it.
 
+mod change;
 mod objects;
 mod session;
 
@@ -7,13 +8,13 @@ use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use cloud::{Client, ClientError};
 use policy::Initiator;
-use scenario::{Alert, Cell, ConnectionState};
+use scenario::{Alert, Cell, ConnectionState, Step};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Failure, FarSide, Notebook};
 use crate::{
-    observation::{Answer, Usage},
+    observation::{AlertSeen, Answer, Usage},
     record::{ApiCall, StateChange},
 };
 use objects::{Kind, Objects};
@@ -36,6 +37,10 @@ pub(crate) struct Api<'a> {
     notebook: Notebook,
     vpcs: BTreeMap<&'a str, Vpc>,
     customer_gateways: BTreeMap<&'a str, String>,
+    /// What each of them was made with, and has been changed to.
+    told: BTreeMap<String, Vec<(&'static str, String)>>,
+    /// While the next job of this command runs, the service is killed.
+    deadly: Option<String>,
     connections: Vec<Connection>,
     objects: Objects,
 }
@@ -88,6 +93,8 @@ impl<'a> Api<'a> {
             notebook,
             vpcs: BTreeMap::new(),
             customer_gateways: BTreeMap::new(),
+            told: BTreeMap::new(),
+            deadly: None,
             connections: Vec::new(),
             objects: Objects::default(),
         }
@@ -191,13 +198,14 @@ impl<'a> Api<'a> {
     }
 
     pub async fn disconnect(&mut self, vpc: &str, customer: &str) -> Result<String, Failure> {
-        let open = |c: &Connection| c.open && c.vpc == vpc && c.customer == customer;
-        let Some(number) = self.connections.iter().position(open) else {
-            return Err(Failure::Broken(format!("there is no connection {vpc} -> {customer}")));
-        };
-        let id = self.connections[number].id.clone();
-        self.delete(Kind::Connection, &id).await?;
-        let connection = &mut self.connections[number];
+        let deadly = self.deadly.is_some();
+        let id = self.open(vpc, customer)?.id.clone();
+        match self.delete(Kind::Connection, &id).await {
+            // What was cut off is asked for again, as an operator would.
+            Err(Failure::Refuted(_)) if deadly => self.delete(Kind::Connection, &id).await?,
+            done => done?,
+        }
+        let connection = self.open(vpc, customer)?;
         connection.open = false;
         connection.state = "deleted".into();
         let words = connection.words();
@@ -205,20 +213,17 @@ impl<'a> Api<'a> {
         Ok("deleted".into())
     }
 
-    /// Reboots the VPC's router, as an administrator does.
-    pub async fn reboot_router(&mut self, vpc: &str) -> Result<String, Failure> {
-        let vpc = self.vpc(vpc)?.id.clone();
-        let listed = match self.client.call("listRouters", &self.session.owned(&[("vpcid", &vpc)])).await {
-            Err(e) if is_not_for_us(&e) => {
-                let reason = format!("routers are for administrators, and these keys are not one's: {e}");
-                return Err(Failure::Skipped(reason));
-            }
-            listed => listed?,
-        };
-        let router = first_id(&listed, "router")?;
-        self.run("rebootRouter", &[("id", &router)]).await?;
+    fn open(&mut self, vpc: &str, customer: &str) -> Result<&mut Connection, Failure> {
+        let open = |c: &&mut Connection| c.open && c.vpc == vpc && c.customer == customer;
+        let missing = || Failure::Broken(format!("there is no connection {vpc} -> {customer}"));
+        self.connections.iter_mut().find(open).ok_or_else(missing)
+    }
+
+    /// Whether every open connection, or every one of a customer, is in the state now.
+    pub async fn are(&mut self, wanted: ConnectionState, of: Option<&str>) -> Result<bool, Failure> {
         self.look().await?;
-        Ok("rebooted".into())
+        let mut mine = self.connections.iter().filter(|c| c.open && of.is_none_or(|of| c.customer == of));
+        Ok(mine.all(|connection| connection.state == wanted.name()))
     }
 
     /// Waits until every open connection is in the state.
@@ -265,6 +270,21 @@ impl<'a> Api<'a> {
             }
         }
         Ok(wanted.to_string())
+    }
+
+    /// Writes down every alert about connections, with the time that the cloud gives it.
+    pub async fn note_alerts(&mut self) -> Result<(), Failure> {
+        if !self.cell.steps.iter().any(Step::is_over_time) {
+            return Ok(());
+        }
+        let listed = self.watcher.call("listAlerts", &[("type", DOMAIN_ROUTER), ("pagesize", "500")]).await?;
+        for alert in items(&listed, "alert") {
+            let sent = alert["sent"].as_str().unwrap_or_default().parse::<jiff::Timestamp>();
+            let at_ms = sent.map_or(0, |sent| self.notebook.at(sent.as_nanosecond().max(0) as u64));
+            let text = alert["description"].as_str().unwrap_or_default().to_owned();
+            self.notebook.write(|pages| pages.alerts.push(AlertSeen { at_ms, text }));
+        }
+        Ok(())
     }
 
     /// Looks at the state of every open connection and writes down what changed.
@@ -348,12 +368,18 @@ impl<'a> Api<'a> {
         ];
         // Nothing is sent that the file does not say, so that the release's own default is what is proven.
         asked.extend(cell.ike_version.map(|version| ("ikeversion", version.name())));
+        if planned.force_encapsulation {
+            asked.push(("forceencap", "true"));
+        }
+        let mut told: Vec<_> = asked.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        told.push(("ipsecpsk", planned.psk.expose().to_owned()));
         let mut parameters = session.owned(&asked);
         parameters.push(("ipsecpsk", planned.psk.expose()));
         let created = self.make(Kind::CustomerGateway, "createVpnCustomerGateway", &parameters).await?;
         self.compare("createVpnCustomerGateway", &created, &asked);
         let id = text(&created, "id")?;
         self.customer_gateways.insert(name, id.clone());
+        self.told.insert(name.clone(), told);
         Ok(id)
     }
 

@@ -101,6 +101,7 @@ impl Api<'_> {
     pub(super) async fn run(&mut self, command: &str, parameters: &[(&str, &str)]) -> Result<Value, Failure> {
         self.go_on()?;
         let begun = self.client.begin(command, parameters).await?;
+        self.perhaps_kill(command).await?;
         Ok(self.result(&begun).await??)
     }
 
@@ -138,6 +139,7 @@ impl Api<'_> {
         if let Some(id) = &begun.id {
             self.objects.add(kind, id);
         }
+        self.perhaps_kill(command).await?;
         let mut result = match self.result(&begun).await? {
             Ok(result) => result,
             failed @ Err(ClientError::Job { .. }) => return Ok(failed),
@@ -189,8 +191,21 @@ impl Api<'_> {
         }
     }
 
+    /// Lets time pass until a state may have changed, or until the time is over; tells whether to look. A cloud of
+    /// others says nothing by itself.
+    pub async fn rest_until_changed(&self, duration: std::time::Duration) -> Result<bool, Failure> {
+        let Some(simulator) = &self.session.simulator else {
+            return self.rest(duration).await.map(|()| true);
+        };
+        tokio::select! {
+            () = simulator.changed() => Ok(true),
+            rested = self.rest(duration) => rested.map(|()| false),
+        }
+    }
+
     pub(super) async fn delete(&mut self, kind: Kind, id: &str) -> Result<(), Failure> {
         let begun = self.client.begin(kind.delete(), &[("id", id)]).await?;
+        self.perhaps_kill(kind.delete()).await?;
         self.client.finish(&begun).await?;
         self.objects.set_deleted(kind, id);
         Ok(())

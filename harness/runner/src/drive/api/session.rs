@@ -1,8 +1,10 @@
 //! Whose objects a cell makes, where, and under which names.
 
-use cloud::{Client, Service};
+use std::sync::Arc;
 
-use crate::drive::Interrupt;
+use cloud::Client;
+
+use crate::drive::{Interrupt, simulator::Simulator};
 
 /// A client of one cloud, with what it has to know beforehand.
 #[derive(Clone)]
@@ -15,6 +17,8 @@ pub(crate) struct Session {
     /// Begins the names of all objects.
     pub prefix: String,
     pub interrupt: Interrupt,
+    /// The service itself, if it is ours.
+    pub simulator: Option<Arc<Simulator>>,
 }
 
 #[derive(Clone, Default)]
@@ -26,13 +30,14 @@ pub(crate) struct Choices {
 
 impl Session {
     /// All of a simulator is the cell's own, so objects are called as in the scenario.
-    pub fn of_the_simulator(service: &Service) -> Self {
+    pub fn of_the_simulator(simulator: &Arc<Simulator>) -> Self {
         Self {
-            client: Client::new(service.endpoint(), service.credentials().clone()),
+            client: Client::new(simulator.endpoint().to_owned(), simulator.credentials().clone()),
             owner: Vec::new(),
             choices: Choices::default(),
             prefix: String::new(),
             interrupt: Interrupt::never(),
+            simulator: Some(Arc::clone(simulator)),
         }
     }
 

@@ -192,8 +192,11 @@ fn a_clean_run_is_accounted_for_to_the_last_frame() {
     assert_eq!(classes(AT_BRANCH), [("ipv6-nd", 1), ("probe", 6)]);
 
     let flow =
-        |source, destination| FlowAccount { exchange: 1, source, destination, sent: 3, protected: 3, received: 3 };
-    assert_eq!(account.flows, [flow(WEB, BRANCH), flow(BRANCH, WEB)]);
+        |source, destination| (1, source, destination, [3, 3, 3]);
+    let flows: Vec<_> = account.flows.iter().map(|flow| {
+        (flow.exchange, flow.source, flow.destination, [flow.sent, flow.protected, flow.received])
+    }).collect();
+    assert_eq!(flows, [flow(WEB, BRANCH), flow(BRANCH, WEB)]);
     let expected = SaAccount {
         spi: 0x1001,
         source: ROUTER,
@@ -230,6 +233,25 @@ fn traffic_in_clear_on_the_internet_is_found_whatever_its_addresses() {
     let found = [plain, back, translated, on_port_4500, quoted].map(|frame| (Code::ClearText, Some(frame)));
     assert_found(&lab, &found);
     assert_eq!(lab.account().points[AT_ROUTER].classes["clear-text"], 4);
+}
+
+#[test]
+fn what_is_counted_may_be_lost_and_how_long_nothing_arrived_is_told() {
+    let mut lab = Lab::new();
+    let mut sent = Vec::new();
+    for sequence in 1..=6 {
+        let probe = lab.probe(sequence, WEB, BRANCH, Expected::Counted);
+        let way = if [2, 3, 6].contains(&sequence) { &OUTWARD[..2] } else { &OUTWARD[..] };
+        sent.push((lab.capture.frames.len() as u64 + 1) * 1000);
+        lab.carry(sequence, &probe, way);
+    }
+    assert_found(&lab, &[]);
+    let account = lab.account();
+    let flow = &account.flows[0];
+    assert_eq!((flow.sent, flow.received, flow.first_sent_ns, flow.last_sent_ns), (6, 3, sent[0], sent[5]));
+    let first = Loss { sequence: 2, packets: 2, from_ns: sent[1], until_ns: Some(sent[3]) };
+    let second = Loss { sequence: 6, packets: 1, from_ns: sent[5], until_ns: None };
+    assert_eq!(flow.losses, [first, second]);
 }
 
 #[test]
