@@ -87,7 +87,7 @@ fn customer(entry: &Entry<'_>, networks: &mut Networks, problems: &mut Problems<
     let psk = fields
         .require("psk", "`psk: \"123123\"`, the pre-shared key that both ends know", problems)
         .and_then(|node| psk(node, fields.at("psk"), problems));
-    let gateway = fields.get("gateway").map(|node| gateway::read(node, fields.at("gateway"), problems));
+    let gateway = fields.get("gateway").map(|node| gateway::read(node, fields.at("gateway"), &gateway::OWN, problems));
     let mut yes = |key: &'static str| fields.get(key).and_then(|node| scalar::boolean(node, key, problems));
     let (nat, force_encapsulation) = (yes("nat").unwrap_or(false), yes("force-encapsulation").unwrap_or(false));
     let (stands_in_for, gateway) = (stands_in_for.flatten(), gateway.unwrap_or_default());

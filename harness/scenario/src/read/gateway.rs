@@ -1,4 +1,5 @@
-//! What a customer's own device has otherwise than the cloud is told, as a whole or as one value of an axis.
+//! What a customer's own device has otherwise than the cloud is told, as a whole or as one value of an axis; and what a
+//! step gives either of the two from then on.
 
 use std::net::Ipv4Addr;
 
@@ -26,20 +27,55 @@ pub(super) fn paths() -> impl Iterator<Item = &'static str> {
     KEYS.into_iter().chain(policy_path::PATHS.into_iter().filter(|path| !KEYS.contains(path)))
 }
 
-const WHAT: &str = "a customer's gateway";
+/// Where such settings stand, for messages.
+pub(super) struct Place {
+    what: &'static str,
+    nothing: &'static str,
+    /// What to write, before the keys.
+    help: &'static str,
+    has_peer_nets: bool,
+}
 
-pub(super) fn read(node: &Node, owner: At, problems: &mut Problems<'_>) -> Gateway {
+pub(super) const OWN: Place = Place {
+    what: "a customer's gateway",
+    nothing: "a customer's gateway has nothing of its own",
+    help: "write what it has otherwise than the cloud is told",
+    has_peer_nets: true,
+};
+
+/// What a step gives a customer's gateway.
+pub(super) const CHANGED: Place = Place {
+    what: "a change of a customer's gateway",
+    nothing: "nothing is changed on the customer's gateway",
+    help: "write what it has from now on",
+    has_peer_nets: true,
+};
+
+/// What a step tells the cloud.
+pub(super) const IN_CLOUD: Place = Place {
+    what: "a change in the cloud",
+    nothing: "nothing is changed in the cloud",
+    help: "write what it is told from now on",
+    has_peer_nets: false,
+};
+
+pub(super) fn read(node: &Node, owner: At, place: &Place, problems: &mut Problems<'_>) -> Gateway {
     let mut gateway = Gateway::default();
-    let Some(fields) = Fields::read(node, owner, WHAT, &KEYS, problems) else { return gateway };
+    let Some(fields) = Fields::read(node, owner, place.what, &KEYS, problems) else { return gateway };
     for key in KEYS {
         let Some(node) = fields.get(key) else { continue };
+        if key == "peer-nets" && !place.has_peer_nets {
+            let message = "the cloud is not told `peer-nets`: from there they are the VPC's own network";
+            problems.report(fields.at(key), message, "leave it out; the customer's networks are `subnets`");
+            continue;
+        }
         if let Some((own, _)) = Path::parse(&[key]).and_then(|path| path.own(node, fields.at(key), problems)) {
             own.set(&mut gateway);
         }
     }
     if matches!(&node.value, Value::Map(entries) if entries.is_empty()) {
-        let help = format!("write what it has otherwise than the cloud is told: {}; or leave it out", KEYS.join(", "));
-        problems.report(owner, format!("{WHAT} has nothing of its own"), help);
+        let keys: Vec<_> = KEYS.into_iter().filter(|key| place.has_peer_nets || *key != "peer-nets").collect();
+        problems.report(owner, place.nothing, format!("{}: {}; or leave it out", place.help, keys.join(", ")));
     }
     gateway
 }
@@ -98,7 +134,7 @@ fn networks(node: &Node, what: &'static str, problems: &mut Problems<'_>) -> Opt
 }
 
 fn address(node: &Node, problems: &mut Problems<'_>) -> Option<Ipv4Addr> {
-    let help = || "write an address that the router does not have, such as `198.51.100.250`".to_owned();
+    let help = || "write an address that the other end does not have, such as `198.51.100.250`".to_owned();
     let text = scalar::raw(node, "peer", help, problems)?;
     let address = text.parse().ok();
     if address.is_none() {

@@ -4,6 +4,7 @@ mod cells;
 mod expected;
 mod faults;
 mod mutations;
+mod steps;
 
 use crate::{Scenario, parse};
 
