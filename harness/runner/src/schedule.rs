@@ -225,6 +225,7 @@ pub(crate) fn blank(cell: &Cell, version: impl Fn(Daemon) -> String) -> CellReco
         steps: Vec::new(),
         api: Vec::new(),
         states: Vec::new(),
+        faults: Vec::new(),
         sas: Vec::new(),
         account: None,
         evidence: record::Evidence::default(),

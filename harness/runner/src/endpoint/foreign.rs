@@ -145,6 +145,7 @@ impl Admitted<'_> {
             choices: choices.clone(),
             prefix: format!("{MARK}{cell}-"),
             interrupt,
+            simulator: None,
         }
     }
 }
