@@ -168,6 +168,14 @@ impl Profile {
         }
     }
 
+    /// Whether a customer gateway has the parameter `forceencap`, as since CloudStack 4.3.
+    pub fn has_force_encapsulation(self) -> bool {
+        match self {
+            Self::Spec2012 => false,
+            Self::V4_22 => true,
+        }
+    }
+
     /// Whether each proposal of an IKE policy has to name its group, as since CloudStack 4.10.
     pub fn ike_needs_group(self) -> bool {
         match self {

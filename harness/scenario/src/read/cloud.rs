@@ -9,6 +9,7 @@ use super::{
     gateway,
     names::named,
     networks::{Networks, Owner},
+    release::Told,
     scalar,
 };
 use crate::{
@@ -37,11 +38,12 @@ pub(super) fn read(node: &Node, owner: At, networks: &mut Networks, problems: &m
 pub(super) fn customers(
     node: &Node,
     networks: &mut Networks,
+    told: &mut Told,
     problems: &mut Problems<'_>,
 ) -> Option<BTreeMap<String, Customer>> {
     let mut read = BTreeMap::new();
     for entry in named(node, "the set of customers", CUSTOMER_EXAMPLE, problems)? {
-        read.extend(customer(&entry, networks, problems).map(|customer| (entry.key.to_owned(), customer)));
+        read.extend(customer(&entry, networks, told, problems).map(|customer| (entry.key.to_owned(), customer)));
     }
     Some(read)
 }
@@ -68,7 +70,12 @@ fn vpc(entry: &Entry<'_>, networks: &mut Networks, problems: &mut Problems<'_>) 
     Some(Vpc { cidr: cidr?, router: router?, tiers })
 }
 
-fn customer(entry: &Entry<'_>, networks: &mut Networks, problems: &mut Problems<'_>) -> Option<Customer> {
+fn customer(
+    entry: &Entry<'_>,
+    networks: &mut Networks,
+    told: &mut Told,
+    problems: &mut Problems<'_>,
+) -> Option<Customer> {
     let known = ["daemon", "stands-in-for", "subnets", "psk", "nat", "force-encapsulation", "gateway"];
     let fields = Fields::read(entry.node, entry.at, "a customer", &known, problems)?;
     let daemon = fields.get("daemon").map_or(Some(Daemon::Strongswan), |node| daemon(node, problems));
@@ -90,6 +97,7 @@ fn customer(entry: &Entry<'_>, networks: &mut Networks, problems: &mut Problems<
     let gateway = fields.get("gateway").map(|node| gateway::read(node, fields.at("gateway"), &gateway::OWN, problems));
     let mut yes = |key: &'static str| fields.get(key).and_then(|node| scalar::boolean(node, key, problems));
     let (nat, force_encapsulation) = (yes("nat").unwrap_or(false), yes("force-encapsulation").unwrap_or(false));
+    told.forced.extend(fields.get("force-encapsulation").filter(|_| force_encapsulation).map(|node| node.at));
     let (stands_in_for, gateway) = (stands_in_for.flatten(), gateway.unwrap_or_default());
     Some(Customer { daemon: daemon?, stands_in_for, subnets, psk: psk?, nat, force_encapsulation, gateway })
 }

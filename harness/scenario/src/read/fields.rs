@@ -18,6 +18,8 @@ pub(super) struct Fields<'n> {
     owner: At,
     what: &'static str,
     entries: Vec<Entry<'n>>,
+    /// A key was not known, and may have been meant to be what is missing.
+    pub has_unknown: bool,
 }
 
 impl<'n> Fields<'n> {
@@ -32,6 +34,7 @@ impl<'n> Fields<'n> {
     ) -> Option<Self> {
         let help = || format!("write its keys: {}", known.join(", "));
         let mut entries = entries(node, what, help, problems)?;
+        let there = entries.len();
         entries.retain(|entry| {
             let is_known = known.contains(&entry.key);
             if !is_known {
@@ -40,7 +43,7 @@ impl<'n> Fields<'n> {
             }
             is_known
         });
-        Some(Self { owner, what, entries })
+        Some(Self { owner, what, has_unknown: entries.len() < there, entries })
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {

@@ -44,12 +44,13 @@ pub(crate) fn scenario(stem: String, root: &Node, problems: &mut Problems<'_>) -
     let clauses = fields.get("clauses").map(|node| clauses(node, problems));
 
     let mut networks = Networks::default();
+    let mut told = release::Told::default();
     let cloud = fields
         .require("cloud", "`cloud: { vpcs: { main: { ... } } }`", problems)
         .and_then(|node| cloud::read(node, fields.at("cloud"), &mut networks, problems));
     let customers = fields
         .require("customers", "`customers: { branch: { ... } }`", problems)
-        .and_then(|node| cloud::customers(node, &mut networks, problems));
+        .and_then(|node| cloud::customers(node, &mut networks, &mut told, problems));
     networks.check(problems);
 
     let policy = fields
@@ -65,7 +66,7 @@ pub(crate) fn scenario(stem: String, root: &Node, problems: &mut Problems<'_>) -
     };
     let steps = fields
         .require("steps", "`steps:` and a list of them", problems)
-        .map(|node| steps::read(node, &names, problems));
+        .map(|node| steps::read(node, &names, &mut told, problems));
 
     let written = policy?;
     let scenario = Scenario {
@@ -81,7 +82,7 @@ pub(crate) fn scenario(stem: String, root: &Node, problems: &mut Problems<'_>) -
         steps: steps?,
         axes,
     };
-    release::check(&scenario, &written, problems);
+    release::check(&scenario, &written, &told, problems);
     Some(scenario)
 }
 

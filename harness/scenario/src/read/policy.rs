@@ -65,7 +65,7 @@ pub(super) fn version(node: &Node, problems: &mut Problems<'_>) -> Option<IkeVer
 }
 
 /// Where each of the proposals stands.
-fn places(node: &Node) -> Vec<At> {
+pub(super) fn places(node: &Node) -> Vec<At> {
     match &node.value {
         Value::List(items) => items.iter().flat_map(places).collect(),
         Value::Text(text) => vec![node.at; text.split(',').count()],

@@ -5,16 +5,46 @@ use std::fmt::Display;
 
 use ::policy::{Group, Proposal, Proposals};
 
-use super::policy::Written;
+use super::{
+    names::child,
+    policy::{Written, places},
+};
 use crate::{
-    Cell, Profile, Scenario,
+    Cell, Gateway, Profile, Scenario,
     diagnostic::Problems,
     matrix::{AxisValue, Part, PolicySetting, Setting},
-    tree::At,
+    tree::{At, Node},
 };
 
+/// What the cloud is told beside the policy, and where the file has it.
+#[derive(Default)]
+pub(super) struct Told {
+    pub changes: Vec<Change>,
+    /// `force-encapsulation: true`.
+    pub forced: Vec<At>,
+}
+
+/// What a step changes of the policy that the cloud is told.
+pub(super) struct Change {
+    ike: Vec<(Proposal, At)>,
+    esp: Vec<(Proposal, At)>,
+    ike_version: Option<At>,
+}
+
+impl Change {
+    /// `node` is what was read.
+    pub(super) fn of(to: &Gateway, node: &Node) -> Self {
+        let placed = |proposals: &Option<Proposals>, key: &str| {
+            let proposals = proposals.iter().flat_map(Proposals::iter);
+            proposals.zip(child(node, key).map(places).unwrap_or_default()).collect()
+        };
+        let ike_version = to.ike_version.and(child(node, "ike-version")).map(|node| node.at);
+        Self { ike: placed(&to.ike, "ike"), esp: placed(&to.esp, "esp"), ike_version }
+    }
+}
+
 /// Reports what some cell's profile does not take, where the file has it.
-pub(super) fn check(scenario: &Scenario, written: &Written, problems: &mut Problems<'_>) {
+pub(super) fn check(scenario: &Scenario, written: &Written, told: &Told, problems: &mut Problems<'_>) {
     let mut found: Vec<(At, Fault)> = Vec::new();
     let mut add = |place: Option<At>, fault: Fault| {
         let fault = (place.unwrap_or(At::START), fault);
@@ -37,6 +67,19 @@ pub(super) fn check(scenario: &Scenario, written: &Written, problems: &mut Probl
         if cell.ike_version.is_some() && !profile.has_ike_version() {
             let varied = place(&chosen, |setting| matches!(setting, Setting::Policy(PolicySetting::IkeVersion(_))));
             add(varied.or(written.ike_version.map(|(_, at)| at)), without_version(profile));
+        }
+        for change in &told.changes {
+            for (phase, proposals) in [(Phase::Ike, &change.ike), (Phase::Esp, &change.esp)] {
+                for (proposal, at) in proposals {
+                    faults(profile, phase, *proposal).into_iter().for_each(|(_, fault)| add(Some(*at), fault));
+                }
+            }
+            if change.ike_version.is_some() && !profile.has_ike_version() {
+                add(change.ike_version, without_version(profile));
+            }
+        }
+        if !profile.has_force_encapsulation() {
+            told.forced.iter().for_each(|at| add(Some(*at), without_encapsulation(profile)));
         }
     }
     for (at, fault) in found {
@@ -104,10 +147,19 @@ fn faults(profile: Profile, phase: Phase, proposal: Proposal) -> Vec<(Kind, Faul
 }
 
 fn without_version(profile: Profile) -> Fault {
-    let other = Profile::ALL.into_iter().find(|other| other.has_ike_version());
-    let other = other.map_or_else(String::new, |other| format!(", or write `profile: {other}` in `cloud`"));
     let message = format!("profile `{profile}` has no `ike-version`: its gateways speak `{}`", profile.ike());
-    Fault { message, help: format!("leave it out{other}") }
+    Fault { message, help: format!("leave it out{}", or_another(Profile::has_ike_version)) }
+}
+
+fn without_encapsulation(profile: Profile) -> Fault {
+    let message = format!("profile `{profile}` has no `force-encapsulation`: it came with CloudStack 4.3");
+    Fault { message, help: format!("leave it out{}", or_another(Profile::has_force_encapsulation)) }
+}
+
+/// The profile to write instead, if one has it.
+fn or_another(has_it: fn(Profile) -> bool) -> String {
+    let other = Profile::ALL.into_iter().find(|other| has_it(*other));
+    other.map_or_else(String::new, |other| format!(", or write `profile: {other}` in `cloud`"))
 }
 
 /// That the profile does not know an algorithm, and which one does.

@@ -17,7 +17,7 @@ fn place(diagnostic: &Diagnostic) -> [usize; 3] {
 }
 
 #[track_caller]
-fn is_the_only_fault(text: &str, message: &str, help: &str) {
+pub(super) fn is_the_only_fault(text: &str, message: &str, help: &str) {
     let (text, fault) = marked(text);
     let diagnostics = parse("a.yaml", &text).expect_err(message);
     let all: Vec<_> = diagnostics.iter().collect();

@@ -2,6 +2,7 @@
 
 mod cells;
 mod expected;
+mod fault_steps;
 mod faults;
 mod mutations;
 mod steps;

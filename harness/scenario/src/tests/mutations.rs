@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::{FILE, QUICKSTART};
+use super::{FILE, QUICKSTART, steps::with_steps};
 use crate::parse;
 
 fn check(text: &str) {
@@ -28,8 +28,36 @@ enum Edit {
     Swap(usize, usize),
 }
 
+/// A file with a step of every kind and an expectation of every form.
+fn everything() -> String {
+    let steps = [
+        "connect: { vpc: main, customer: branch }",
+        "exchange: { between: [main, branch], every: 1s }",
+        "change: { customer: branch, cloud: { psk: \"1\", ike: 3des-md5;modp1536, subnets: [172.16.10.0/24] } }",
+        "link: { of: branch, loss: 0.5%, delay: 300ms, jitter: 20ms, rate: 512kbit, way: in }",
+        "link: { of: branch, mtu: 1280, told: false }",
+        "link: { of: branch, state: up }",
+        "partition: { between: [main, branch], for: 10m }",
+        "message: { replay: { exchange: quick-mode, number: 2, from: cloud, times: 2, after: 10s } }",
+        "message: { truncate: { exchange: ike-auth, number: 1, bytes: 40 } }",
+        "kill: { daemon: branch }",
+        "restart: { daemon: branch }",
+        "kill: { service: restartVPC }",
+        "restart-vpc: { vpc: main, cleanup: true }",
+        "power-off: branch",
+        "clock: { of: main, ahead: 5m }",
+        "expect: { sas: none, on: branch, within: 150s }",
+        "expect: { connection: Disconnected, until: { traffic: flowing }, within: 3m }",
+        "expect: { never: { connection: Error, of: branch }, for: 10m }",
+        "expect: { lost: 20, gap: 30s }",
+        "expect: { rekeys: { esp: 24, ike: 1 } }",
+    ];
+    with_steps(&steps).replace("    psk:", "    nat: true\n    force-encapsulation: false\n    psk:")
+}
+
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
-    let place = || 0..QUICKSTART.len();
+    let most = QUICKSTART.len().max(everything().len());
+    let place = || 0..most;
     let piece = prop_oneof![
         "[ -~\n\té\u{0}]{1,4}",
         proptest::sample::select(vec!["- ", ": ", "{", "]", "*a", "&a ", "? ", "<<: ", "|\n", "!!int ", "---\n", "#"])
@@ -70,9 +98,10 @@ fn bare() -> String {
 
 #[test]
 fn any_beginning_of_the_file() {
-    let text = bare();
-    for (at, _) in text.char_indices() {
-        check(&text[..at]);
+    for text in [bare(), everything()] {
+        for (at, _) in text.char_indices() {
+            check(&text[..at]);
+        }
     }
 }
 
@@ -102,6 +131,15 @@ proptest! {
     #[test]
     fn edited_files(edits in edits()) {
         let mut text: Vec<char> = bare().chars().collect();
+        for edit in &edits {
+            apply(edit, &mut text);
+        }
+        check(&text.into_iter().collect::<String>());
+    }
+
+    #[test]
+    fn edited_files_with_every_step(edits in edits()) {
+        let mut text: Vec<char> = everything().chars().collect();
         for edit in &edits {
             apply(edit, &mut text);
         }

@@ -225,3 +225,21 @@ fn several_expectations_of_one_step_each_have_the_time() {
 fn a_stream_ends_with_its_connection() {
     steps(&[CONNECT, STREAM, "disconnect: { vpc: main, customer: branch }", "expect: { lost: 3 }"]);
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_read() {
+    let text = include_str!("../../../../docs/scenarios.md");
+    let mut examples = 0;
+    for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+        if block.starts_with("scenario:") {
+            read(block);
+        } else {
+            let lines: Vec<_> = block.lines().map(|line| line.trim_start_matches("  - ")).collect();
+            examples += steps(&[&[CONNECT], lines.as_slice()].concat()).len() - 1;
+        }
+    }
+    for example in text.split('`').filter(|piece| piece.starts_with("expect: {") && piece.ends_with('}')) {
+        examples += steps(&[CONNECT, STREAM, example]).len() - 2;
+    }
+    assert!(examples >= 30, "{examples} examples");
+}

@@ -35,6 +35,7 @@ impl Walk<'_> {
                 problems.report(fields.at(other), message, "begin a new step for it: `- expect: ...`");
                 None
             }
+            (None, _) if fields.has_unknown => None,
             (None, _) => {
                 problems.report(at, "nothing is asked", format!("write {EXAMPLE}"));
                 None

@@ -8,6 +8,7 @@ use crate::{
     read::{
         fields::{Entry, Fields},
         gateway,
+        release::Change,
     },
 };
 
@@ -61,10 +62,15 @@ impl Walk<'_> {
                 problems.report(fields.at("gateway"), "one step changes one side, `cloud` or `gateway`", help);
                 return None;
             }
-            (Some(node), None) => (Side::Cloud, gateway::read(node, fields.at("cloud"), &gateway::IN_CLOUD, problems)),
+            (Some(node), None) => {
+                let to = gateway::read(node, fields.at("cloud"), &gateway::IN_CLOUD, problems);
+                self.changes.push(Change::of(&to, node));
+                (Side::Cloud, to)
+            }
             (None, Some(node)) => {
                 (Side::Customer, gateway::read(node, fields.at("gateway"), &gateway::CHANGED, problems))
             }
+            (None, None) if fields.has_unknown => return None,
             (None, None) => {
                 let help = format!("write what the `cloud` is told or what its `gateway` has: {CHANGE_EXAMPLE}");
                 problems.report(entry.at, "nothing is changed", help);

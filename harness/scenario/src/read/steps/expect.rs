@@ -88,6 +88,7 @@ impl Walk<'_> {
         let is_timed = there.iter().any(|subject| needs_time(subject));
         let within = match fields.get("within") {
             Some(node) if is_timed || there.contains(&"alert") => Some(scalar::duration(node, "within", problems)),
+            Some(_) if fields.has_unknown => None,
             Some(_) => {
                 let message = "`within` says how long what is expected may take, and nothing here takes time";
                 problems.report(fields.at("within"), message, format!("leave it out, or write {EXAMPLE}"));
@@ -99,7 +100,7 @@ impl Walk<'_> {
             }
             None => None,
         };
-        if there.is_empty() && !strays {
+        if there.is_empty() && !strays && !fields.has_unknown {
             problems.report(entry.at, "nothing is expected", format!("write {EXAMPLE}"));
         }
         let mut read = Vec::new();
@@ -151,6 +152,9 @@ impl Walk<'_> {
         let mut of =
             |key: &'static str| counts.get(key).map_or(Some(0), |node| scalar::number(node, key, [0, MOST], problems));
         let (ike, esp) = (of("ike")?, of("esp")?);
+        if counts.has_unknown {
+            return None;
+        }
         if ike == 0 && esp == 0 {
             problems.report(at, "no rekey is expected", "write how many at least: `rekeys: { esp: 24, ike: 1 }`");
             return None;

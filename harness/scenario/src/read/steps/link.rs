@@ -34,6 +34,7 @@ impl Walk<'_> {
         let impaired = IMPAIRMENTS.into_iter().find(|key| fields.get(key).is_some());
         let kinds = [first(&fields, &["state"]), first(&fields, &["mtu", "told"]), impaired];
         let change = match kinds {
+            [None, None, None] if fields.has_unknown => None,
             [None, None, None] => {
                 problems.report(entry.at, "nothing happens to the link", format!("write {EXAMPLE}"));
                 None
@@ -232,7 +233,8 @@ fn rate(node: &Node, problems: &mut Problems<'_>) -> Option<u32> {
     let text = scalar::raw(node, "a rate", || help.to_owned(), problems)?;
     let unit = [("kbit", 1), ("mbit", 1_000)].into_iter().find_map(|(unit, factor)| {
         let number = text.strip_suffix(unit)?;
-        number.bytes().all(|b| b.is_ascii_digit()).then_some((number, factor))
+        let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        is_number.then_some((number, factor))
     });
     let problem = match unit.map(|(number, factor)| number.parse::<u32>().ok().map(|n| n.saturating_mul(factor))) {
         None => "is not a whole number with a unit",

@@ -91,6 +91,7 @@ impl Walk<'_> {
                     }
                     (Some(node), None) => (Victim::Daemon(self.machine(node, problems)?), None),
                     (None, Some(node)) => (Victim::Service, Some(job(node, problems)?)),
+                    (None, None) if fields.has_unknown => return None,
                     (None, None) => {
                         problems.report(entry.at, "nothing is killed", format!("write {VICTIM}"));
                         return None;
@@ -120,6 +121,9 @@ impl Walk<'_> {
         let victim = match entry.node.value {
             Value::Map(_) => {
                 let fields = Fields::read(entry.node, entry.at, "a restart", &["daemon"], problems)?;
+                if fields.has_unknown {
+                    return None;
+                }
                 let daemon = fields.require("daemon", VICTIM, problems)?;
                 Victim::Daemon(self.machine(daemon, problems)?)
             }

@@ -16,6 +16,7 @@ use walk::Walk;
 use super::{
     fields::{entries, list},
     names::Names,
+    release::Told,
     scalar,
 };
 use crate::{Step, diagnostic::Problems, nearest::one_of, tree::Node};
@@ -43,10 +44,12 @@ const STEPS: [&str; 19] = [
 ];
 const STEP_EXAMPLE: &str = "`- connect: { vpc: main, customer: branch }`";
 
-pub(super) fn read(node: &Node, names: &Names, problems: &mut Problems<'_>) -> Vec<Step> {
+pub(super) fn read(node: &Node, names: &Names, told: &mut Told, problems: &mut Problems<'_>) -> Vec<Step> {
     let mut walk = Walk::of(names);
     let items = list(node, "steps", STEP_EXAMPLE, problems).unwrap_or_default();
-    items.iter().flat_map(|item| walk.step(item, problems)).collect()
+    let steps = items.iter().flat_map(|item| walk.step(item, problems)).collect();
+    told.changes.append(&mut walk.changes);
+    steps
 }
 
 impl Walk<'_> {

@@ -6,7 +6,7 @@ use crate::{
     diagnostic::Problems,
     fault::Victim,
     nearest::one_of,
-    read::{names::Names, scalar},
+    read::{names::Names, release::Change, scalar},
     tree::{At, Node},
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Walk<'a> {
     pub killed: Vec<Victim>,
     /// The links that are not as they were at first, and whether they are down.
     pub links: BTreeMap<String, bool>,
+    /// What the cloud has been told anew.
+    pub changes: Vec<Change>,
     /// A step was not understood, so that nothing can be said about the order of those after it.
     pub unsure: bool,
 }
@@ -43,6 +45,7 @@ impl<'a> Walk<'a> {
             dark: BTreeSet::new(),
             killed: Vec::new(),
             links: BTreeMap::new(),
+            changes: Vec::new(),
             unsure: false,
         }
     }
@@ -77,7 +80,7 @@ impl<'a> Walk<'a> {
         self.order(!self.dark.contains(name), at, message, help, problems);
     }
 
-    /// A machine that stops takes the killed daemon's place in the list with it: it starts with a daemon again.
+    /// A machine that has been off has its daemon again, even if that was killed before.
     pub(super) fn begins_anew(&mut self, name: &str) {
         self.killed.retain(|victim| !matches!(victim, Victim::Daemon(of) if of == name));
     }
