@@ -1,7 +1,9 @@
 //! The verdict on a cell: prediction, API, kernel and packets have to agree with each other and with the
 //! scenario. Pure: what was observed goes in, checks come out.
 
+mod disturbed;
 mod failure;
+mod history;
 mod kernel;
 mod packets;
 mod quick_mode;
@@ -9,7 +11,7 @@ mod quick_mode;
 mod tests;
 
 use policy::{End, Prediction, Version};
-use scenario::{Cell, ConnectionState, Expectation, Profile, Step};
+use scenario::{Alert, Cell, Condition, ConnectionState, Expectation, Profile, Step};
 use wire::audit::{Account, Expected, Facts, Pfs, ProbeSent};
 
 use crate::{
@@ -61,6 +63,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Judgement {
         packets::probes(evidence),
         packets::clear_text(evidence),
         packets::left_over(evidence),
+        history::over_time(evidence),
     ];
     let checks: Vec<Check> = checks.into_iter().flatten().collect();
     let contradicted = contradiction(evidence.observation, &checks);
@@ -230,11 +233,11 @@ fn states(cell: &Cell, observation: &Observation) -> Option<Check> {
     // The first that is written down is the creation of the cloud's objects.
     let skipped =
         |number: usize| observation.steps.get(number + 1).is_some_and(|step| step.status == StepStatus::Skipped);
-    let expected = |(number, step): (usize, &Step)| match step {
-        Step::Expect(Expectation::Connection { state, .. }) if !skipped(number) => Some(state.name()),
-        _ => None,
+    let expected = |(number, step): (usize, &'_ Step)| match step {
+        Step::Expect(expectation) if !skipped(number) => states_of(expectation),
+        _ => Vec::new(),
     };
-    let mut wanted: Vec<_> = cell.steps.iter().enumerate().filter_map(expected).collect();
+    let mut wanted: Vec<_> = cell.steps.iter().enumerate().flat_map(expected).collect();
     wanted.dedup();
     if wanted.is_empty() {
         return None;
@@ -251,13 +254,35 @@ fn states(cell: &Cell, observation: &Observation) -> Option<Check> {
     check("api-state", "the specification, \"Notes about VPN Connection\"", wanted.join(", then "), observed)
 }
 
+/// The states that an expectation takes to come.
+fn states_of(expectation: &Expectation) -> Vec<&'static str> {
+    let conditions = match expectation {
+        Expectation::Connection { state, .. } => return vec![state.name()],
+        Expectation::Alert(Alert::Switched { from, to }) => return vec![from.name(), to.name()],
+        Expectation::Within { condition, .. } | Expectation::Always { condition, .. } => [Some(condition), None],
+        Expectation::Until { condition, until, .. } => [Some(condition), Some(until)],
+        _ => return Vec::new(),
+    };
+    conditions
+        .into_iter()
+        .flatten()
+        .flat_map(|condition| match condition {
+            Condition::Connection { state, .. } => vec![state.name()],
+            Condition::Alert(Alert::Switched { from, to }) => vec![from.name(), to.name()],
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
 /// What a connection is on its way to a state that is expected: Pending until it has begun. In 4.22 it is then
 /// Connecting until the monitor looks, and Disconnected if that was before the tunnel was up, as it is after its
 /// router was stopped.
 fn is_passed_through(cell: &Cell, before: Option<&str>, state: &str) -> bool {
     let current = cell.cloud.profile == Profile::V4_22;
     let is = |known: ConnectionState| state == known.name();
-    let reboots = cell.steps.iter().any(|step| matches!(step, Step::RebootRouter(_)));
+    let reboots = cell.steps.iter().any(|step| {
+        matches!(step, Step::RebootRouter(_) | Step::StopRouter(_) | Step::RestartVpc { .. } | Step::Reset { .. })
+    });
     let looked_early = before == Some(ConnectionState::Connecting.name());
     state == "deleted"
         || is(ConnectionState::Pending)

@@ -256,6 +256,7 @@ pub(crate) fn fill(
     record.steps = observation.steps;
     record.api = observation.api;
     record.states = observation.states;
+    record.faults = observation.faults;
     record.sas = observation.sas;
     record.machines = observation.machines;
     record.evidence = files(cell, folder);

@@ -8,7 +8,7 @@ use std::{
 use lab::topology::Flow;
 use tokio::{
     task::JoinHandle,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval},
 };
 use wire::{
     audit::{Expected, ProbeSent},
@@ -28,17 +28,16 @@ struct Stream {
     exchange: u32,
     /// The VPC and the customer.
     connection: (String, String),
-    every: Duration,
     flows: Arc<Vec<Flow>>,
     sent: Arc<Mutex<Sent>>,
     sender: JoinHandle<()>,
     over: bool,
 }
 
-/// What was sent along each flow: one packet each at every time.
+/// How many were sent along each flow.
 #[derive(Default)]
 struct Sent {
-    times: Vec<Instant>,
+    packets: u32,
     failed: Option<String>,
 }
 
@@ -46,7 +45,7 @@ impl Streams {
     pub fn begin(&mut self, exchange: u32, connection: (String, String), every: Duration, flows: Vec<Flow>) {
         let (flows, sent) = (Arc::new(flows), Arc::<Mutex<Sent>>::default());
         let sender = tokio::spawn(send(exchange, every, Arc::clone(&flows), Arc::clone(&sent)));
-        self.0.push(Stream { exchange, connection, every, flows, sent, sender, over: false });
+        self.0.push(Stream { exchange, connection, flows, sent, sender, over: false });
     }
 
     /// Ends those between a VPC and a customer; without any, all.
@@ -76,7 +75,7 @@ impl Streams {
     /// Every packet that was sent, in the order of its stream.
     pub fn sent(&self) -> impl Iterator<Item = ProbeSent> {
         self.0.iter().flat_map(|stream| {
-            let sent = stream.sent().times.len() as u32;
+            let sent = stream.sent().packets;
             (1..=sent).flat_map(move |sequence| stream.flows.iter().map(move |flow| stream.probe(flow, sequence))).map(
                 |Probe { exchange, source, destination, sequence }| ProbeSent {
                     exchange,
@@ -106,7 +105,7 @@ impl Stream {
         if let Some(reason) = &sent.failed {
             return Err(Failure::Broken(reason.clone()));
         }
-        let last = sent.times.len() as u32;
+        let last = sent.packets;
         let since = if flowing { last.saturating_sub(1) } else { last.saturating_sub(PERIODS) };
         if last < PERIODS {
             return Ok(false);
@@ -129,7 +128,7 @@ async fn send(exchange: u32, every: Duration, flows: Arc<Vec<Flow>>, sent: Arc<M
     for sequence in 1.. {
         ticks.tick().await;
         // Counted first: what was sent and is not accounted for would be a stranger in the capture.
-        sent.lock().unwrap_or_else(PoisonError::into_inner).times.push(Instant::now());
+        sent.lock().unwrap_or_else(PoisonError::into_inner).packets += 1;
         for Flow { from, to } in &*flows {
             let probe = Probe { exchange, source: from.address(), destination: to.address(), sequence };
             if let Err(e) = from.send(&probe).await {

@@ -1,20 +1,25 @@
 //! What the capture has to say, as the audit accounts for it.
 
+use std::collections::BTreeSet;
+
 use policy::{Lifetime, Proposal, Version};
 use wire::audit::{ChosenTransform, Code, Expected, Negotiation};
 
-use super::{Evidence, by_version, check, shown_by};
+use super::{Evidence, by_version, check, disturbed::Disturbed, shown_by};
 use crate::record::Check;
 
 /// Every negotiation of an IKE SA has the version that is spoken, and its answer is the policy. In version 1 that is
 /// Main Mode with a pre-shared key; version 2 tells authentication only encrypted, and negotiates no lifetime.
-pub(super) fn phase_1(Evidence { prediction, account, .. }: &Evidence<'_>) -> Option<Check> {
+pub(super) fn phase_1(Evidence { cell, prediction, account, .. }: &Evidence<'_>) -> Option<Check> {
+    let together = Disturbed::by(cell).ends_agree();
     let agreement = prediction.agreement()?;
     let (ike, lifetimes) = (agreement.ike, agreement.ike_lifetimes);
     let requirement = by_version(prediction, ["RFC 2409 sections 5 and 5.4", "RFC 7296 sections 1.2 and 3.3"]);
     let main_mode = format!("main mode, pre-shared key, {ike}, {}", seconds(lifetimes));
     let wanted = by_version(prediction, [main_mode, format!("IKE_SA_INIT, {ike}")]);
-    let wrong = account.negotiations.iter().find_map(|negotiation| match agreement.version {
+    // Who calls a machine that is not there gets no answer.
+    let answered = |negotiation: &&Negotiation| together || negotiation.chosen.is_some();
+    let wrong = account.negotiations.iter().filter(answered).find_map(|negotiation| match agreement.version {
         version if negotiation.version != version => {
             Some(format!("{} of {} from {}", negotiation.exchange, negotiation.version, negotiation.initiator))
         }
@@ -72,13 +77,15 @@ fn difference(negotiation: &Negotiation, agrees: impl Fn(&ChosenTransform) -> bo
 }
 
 /// With DPD, both ends say that they know it (RFC 3706 section 5.2). Version 2 has it without saying so.
-pub(super) fn dead_peer_detection(Evidence { prediction, account, .. }: &Evidence<'_>) -> Option<Check> {
+pub(super) fn dead_peer_detection(Evidence { cell, prediction, account, .. }: &Evidence<'_>) -> Option<Check> {
+    let together = Disturbed::by(cell).ends_agree();
     const NAME: &str = "DPD (RFC 3706)";
     let agreement = prediction.agreement()?;
     if agreement.dpd != [true; 2] || account.negotiations.is_empty() || agreement.version == Version::V2 {
         return None;
     }
-    let silent = account.negotiations.iter().find(|n| !n.vendor_ids.iter().any(|name| name == NAME));
+    let mut answered = account.negotiations.iter().filter(|n| together || n.chosen.is_some());
+    let silent = answered.find(|n| !n.vendor_ids.iter().any(|name| name == NAME));
     let observed = match silent {
         Some(negotiation) => Err(format!("not in the negotiation that {} began", negotiation.initiator)),
         None => Ok("in every negotiation".into()),
@@ -121,16 +128,25 @@ pub(super) fn clear_text(Evidence { account, .. }: &Evidence<'_>) -> Option<Chec
 }
 
 /// Every frame has its class, and no finding is left.
-pub(super) fn left_over(Evidence { account, .. }: &Evidence<'_>) -> Option<Check> {
+pub(super) fn left_over(Evidence { cell, account, .. }: &Evidence<'_>) -> Option<Check> {
     let explained: u64 = account.points.iter().flat_map(|point| point.classes.values()).sum();
-    let observed = match account.findings.first() {
+    let disturbed = Disturbed::by(cell);
+    let (excused, findings): (Vec<_>, Vec<_>) =
+        account.findings.iter().partition(|finding| disturbed.excuses(&finding.code).is_some());
+    let excuses: BTreeSet<_> = excused.iter().filter_map(|finding| disturbed.excuses(&finding.code)).collect();
+    let excuses: Vec<_> = excuses.into_iter().collect();
+    let observed = match findings.first() {
         Some(first) => {
             let at = first.frame().map_or(String::new(), |frame| format!(" (frame {frame})"));
-            Err(format!("{} findings, the first: {}{at}: {}", account.findings.len(), first.code, first.observed))
+            Err(format!("{} findings, the first: {}{at}: {}", findings.len(), first.code, first.observed))
+        }
+        None if explained == account.frames && !excused.is_empty() => {
+            let (count, why) = (excused.len(), excuses.join(" and "));
+            Ok(format!("{explained} frames, each in its class; {count} findings come of the scenario's own faults: {why}"))
         }
         None if explained == account.frames => Ok(format!("{explained} frames, each in its class")),
         None => Err(format!("{explained} of {} frames", account.frames)),
     };
     let check = check("nothing-left-over", "the audit", "every captured frame explained".into(), observed);
-    shown_by(check, account.findings.iter().flat_map(|finding| finding.frames.clone()))
+    shown_by(check, findings.iter().flat_map(|finding| finding.frames.clone()))
 }
