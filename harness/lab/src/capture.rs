@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{io::unix::AsyncFd, task::JoinHandle};
+use tokio::{io::unix::AsyncFd, sync::Notify, task::JoinHandle};
 use wire::{audit::Side, marker, pcapng};
 
 use crate::{
@@ -37,7 +37,10 @@ pub struct Capture {
 
 struct Point {
     name: String,
+    interface: String,
     sender: OwnedFd,
+    /// Told when no marker can come: the reader takes what there is, and ends.
+    cut: Arc<Notify>,
     reader: JoinHandle<io::Result<()>>,
 }
 
@@ -63,8 +66,11 @@ impl Capture {
             writer.add_point(name, side).map_err(Error::file(&self.path))?
         };
         let marker = MARKER + self.points.len() as u64;
-        let reader = tokio::spawn(read(receiver, self.writer.clone(), number, marker, self.frames.clone()));
-        self.points.push(Point { name: name.to_owned(), sender, reader });
+        let cut = Arc::new(Notify::new());
+        let reader =
+            Reader { socket: receiver, writer: self.writer.clone(), point: number, frames: self.frames.clone() };
+        let reader = tokio::spawn(reader.run(marker, Arc::clone(&cut)));
+        self.points.push(Point { name: name.to_owned(), interface: interface.to_owned(), sender, cut, reader });
         Ok(())
     }
 
@@ -73,10 +79,16 @@ impl Capture {
         self.frames.load(Ordering::Relaxed)
     }
 
-    /// Ends the capture after a marker has been seen at every point, so that nothing before it is lost.
+    /// Ends the capture after a marker has been seen at every point, so that nothing before it is lost. Nothing moves at
+    /// an interface without a carrier, and no marker either.
     pub async fn finish(mut self) -> Result<PathBuf> {
         let _clock = meter::start(Work::Capture);
         for (number, point) in self.points.iter().enumerate() {
+            // An interface that is gone has none either.
+            if !sys::has_carrier(&point.sender, &point.interface).unwrap_or_default() {
+                point.cut.notify_one();
+                continue;
+            }
             let frame = marker::frame(MARKER + number as u64);
             rustix::net::send(&point.sender, &frame, rustix::net::SendFlags::empty())
                 .map_err(|e| Error::machine(&point.name, "send the capture's end marker")(e.into()))?;
@@ -107,29 +119,51 @@ impl Drop for Capture {
     }
 }
 
-async fn read(
+struct Reader {
     socket: AsyncFd<OwnedFd>,
     writer: Arc<Mutex<Writer>>,
     point: u32,
-    end: u64,
     frames: Arc<AtomicU64>,
-) -> io::Result<()> {
-    let mut buffer = vec![0; SNAP];
-    loop {
-        let mut ready = socket.readable().await?;
-        let frame = match ready.try_io(|fd| sys::receive_frame(fd.get_ref(), &mut buffer)) {
-            Ok(frame) => frame?,
-            Err(_would_block) => continue,
-        };
-        let data = &buffer[..frame.length];
-        let original = u32::try_from(frame.original).unwrap_or(u32::MAX);
-        writer.lock().unwrap_or_else(PoisonError::into_inner).write_frame(point, frame.time_ns, original, data)?;
-        frames.fetch_add(1, Ordering::Relaxed);
-        if marker::parse(data) == Some(end) {
-            return match sys::lost_frames(socket.get_ref())? {
-                0 => Ok(()),
-                lost => Err(io::Error::other(format!("{lost} frames came faster than they could be written"))),
+}
+
+impl Reader {
+    async fn run(self, end: u64, cut: Arc<Notify>) -> io::Result<()> {
+        let mut buffer = vec![0; SNAP];
+        loop {
+            let is_cut = tokio::select! {
+                ready = self.socket.readable() => {
+                    ready?.clear_ready();
+                    false
+                }
+                () = cut.notified() => true,
             };
+            if self.drain(&mut buffer, end)? || is_cut {
+                return match sys::lost_frames(self.socket.get_ref())? {
+                    0 => Ok(()),
+                    lost => Err(io::Error::other(format!("{lost} frames came faster than they could be written"))),
+                };
+            }
+        }
+    }
+
+    /// Takes what is there; whether the end's marker was the last.
+    fn drain(&self, buffer: &mut [u8], end: u64) -> io::Result<bool> {
+        loop {
+            let frame = match sys::receive_frame(self.socket.get_ref(), buffer) {
+                Ok(frame) => frame,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                // The interface went down, which is told once. It may come up again.
+                Err(e) if e.raw_os_error() == Some(libc::ENETDOWN) => continue,
+                Err(e) => return Err(e),
+            };
+            let data = &buffer[..frame.length];
+            let original = u32::try_from(frame.original).unwrap_or(u32::MAX);
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.write_frame(self.point, frame.time_ns, original, data)?;
+            self.frames.fetch_add(1, Ordering::Relaxed);
+            if marker::parse(data) == Some(end) {
+                return Ok(true);
+            }
         }
     }
 }

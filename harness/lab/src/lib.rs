@@ -6,6 +6,7 @@
 //! machines. Whatever is external is owned by a value whose `Drop` undoes it.
 
 mod error;
+mod fault;
 mod netlink;
 mod nft;
 mod sys;
@@ -23,4 +24,5 @@ pub mod world;
 pub mod xfrm;
 
 pub use error::{Error, Result};
+pub use fault::Operation;
 pub use sys::die_with_parent;

@@ -116,6 +116,14 @@ impl Machine {
         result.await.map_err(|_| gone())
     }
 
+    /// Has a closure run inside the machine after all that was sent there before, without waiting for it: for `Drop`.
+    pub(crate) fn tell(&self, work: impl FnOnce() + Send + 'static) {
+        if let Some(tasks) = &self.tasks {
+            // A machine that is gone has nothing left to undo.
+            let _ = tasks.send(Box::new(work));
+        }
+    }
+
     /// Like [`Machine::run`] for something that can fail; `action` names it in the error.
     pub async fn attempt<T: Send + 'static>(
         &self,

@@ -11,9 +11,13 @@ use rustix::net::{
 const DATAGRAM: usize = 1 << 16;
 const HEADER: usize = 16;
 
+/// NETLINK_ROUTE is 0, which no protocol has otherwise.
+pub(crate) const ROUTE: Option<Protocol> = None;
+
 /// Opens a socket in the namespace of the calling thread; `groups` is a mask of multicast groups.
-pub(crate) fn open(protocol: Protocol, groups: u32) -> io::Result<OwnedFd> {
-    let socket = net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(protocol))?;
+pub(crate) fn open(protocol: impl Into<Option<Protocol>>, groups: u32) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC;
+    let socket = net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol.into())?;
     net::bind(&socket, &SocketAddrNetlink::new(0, groups))?;
     net::connect(&socket, &SocketAddrNetlink::new(0, 0))?;
     // The kernel answers at once; this only keeps a defect from holding up the machine.

@@ -22,10 +22,10 @@ mod conntrack;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::{io, os::fd::OwnedFd};
+use std::{io, net::Ipv4Addr, os::fd::OwnedFd};
 
 use ipnet::Ipv4Net;
-use netlink_packet_core::NLMSG_ERROR;
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NLMSG_ERROR};
 use rustix::net::{RecvFlags, netlink::NETFILTER};
 
 use self::batch::Batch;
@@ -58,6 +58,30 @@ pub async fn source_nat(
         conntrack::forget_stale(&socket, &inside, &exempt)
     };
     machine.attempt(&action, work).await
+}
+
+/// Replaces the rules of a machine that only forwards: it forwards nothing between each two that are apart, and tells
+/// nobody that a packet from or to one of `untold` was too long.
+pub(crate) async fn sever(machine: &Machine, apart: &[[Ipv4Addr; 2]], untold: &[Ipv4Addr]) -> Result<()> {
+    let batch = if apart.is_empty() && untold.is_empty() { Batch::clear() } else { Batch::severed(apart, untold) };
+    machine.attempt("sever paths", move || commit(&netlink::open(NETFILTER, 0)?, &batch)).await
+}
+
+/// Takes all rules away, in the calling thread's namespace.
+pub(crate) fn remove_all() -> io::Result<()> {
+    commit(&netlink::open(NETFILTER, 0)?, &Batch::clear())
+}
+
+/// How many tables of rules there are in the calling thread's namespace.
+pub(crate) fn tables() -> io::Result<usize> {
+    let mut count = 0;
+    let mut request = Vec::new();
+    netlink::message(&mut request, batch::GET_TABLE, NLM_F_REQUEST | NLM_F_DUMP, 0, |out| out.extend([0; 4]));
+    netlink::request(&netlink::open(NETFILTER, 0)?, &request, |_| {
+        count += 1;
+        Ok(())
+    })?;
+    Ok(count)
 }
 
 /// Takes the machine's rules away, and what connection tracking has kept.

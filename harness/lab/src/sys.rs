@@ -81,6 +81,40 @@ pub fn packet_socket(interface: u32) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// Whether the interface of this name, in the socket's namespace, is up and has a carrier (netdevice(7)).
+pub fn has_carrier(socket: &OwnedFd, interface: &str) -> io::Result<bool> {
+    // SAFETY: ifreq is plain data with a zero after the name; it outlives the call, which writes the flags only.
+    unsafe {
+        let mut request: libc::ifreq = mem::zeroed();
+        let places = request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1);
+        places.zip(interface.bytes()).for_each(|(place, byte)| *place = byte as libc::c_char);
+        if libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS as libc::Ioctl, &raw mut request) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let wanted = libc::IFF_UP | libc::IFF_RUNNING;
+        Ok(libc::c_int::from(request.ifr_ifru.ifru_flags) & wanted == wanted)
+    }
+}
+
+/// Opens a device of packets (Linux' `Documentation/networking/tuntap.rst`): what is routed to the interface of this
+/// name, in the calling thread's namespace, is read from it, and what is written to it comes from there. The interface
+/// ends with the descriptor.
+pub fn open_tun(interface: &str) -> io::Result<OwnedFd> {
+    let device = std::fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun")?;
+    rustix::io::ioctl_fionbio(&device, true)?;
+    // SAFETY: as above; the kernel reads the name and the flags.
+    unsafe {
+        let mut request: libc::ifreq = mem::zeroed();
+        let places = request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1);
+        places.zip(interface.bytes()).for_each(|(place, byte)| *place = byte as libc::c_char);
+        request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
+        if libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF as libc::Ioctl, &raw mut request) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(device.into())
+}
+
 /// The processor's own clock: in a guest it goes on as the time on the wall does. Zero where there is none.
 pub fn ticks() -> u64 {
     #[cfg(target_arch = "x86_64")]

@@ -13,7 +13,7 @@
 mod bare;
 mod customer;
 mod exchange;
-mod stub;
+mod party;
 mod router;
 mod seat;
 
@@ -22,6 +22,7 @@ use std::{
     net::Ipv4Addr,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use cloud::router::RouterError;
@@ -36,12 +37,14 @@ pub use bare::{Bare, Pair};
 pub use customer::Customer;
 pub use exchange::{Exchange, Flow};
 pub use router::Deployment;
+use router::VirtualRouter;
 pub use seat::Stock;
 use seat::{Seat, Wanted};
 
 use crate::{
     Error, Result,
     capture::Capture,
+    fault::Faults,
     gateway::{self, Tunnel},
     link::{self, End},
     machine::Machine,
@@ -51,8 +54,8 @@ use crate::{
     xfrm::{SaLife, SaLog, Seen},
 };
 
-const ROUTERS: [u8; 3] = [198, 51, 100];
-const CUSTOMERS: [u8; 3] = [203, 0, 113];
+pub(crate) const ROUTERS: [u8; 3] = [198, 51, 100];
+pub(crate) const CUSTOMERS: [u8; 3] = [203, 0, 113];
 /// How many /30 networks fit.
 const LINKS: usize = 64;
 
@@ -110,13 +113,15 @@ pub struct Lab {
     /// What became of gateways that were there before, in words.
     kept: Mutex<Vec<String>>,
     internet: Arc<Machine>,
+    routers: Mutex<BTreeMap<String, Weak<VirtualRouter>>>,
+    faults: Faults,
 }
 
 impl Lab {
     /// Builds everything but the cloud's part, as far as it is not in the stock. Capture begins before the first packet.
     pub async fn build(plan: Plan, stock: Arc<Stock>) -> Result<Arc<Self>> {
         let _clock = meter::start(Work::Laboratory);
-        let internet = stock.internet().await?;
+        let (internet, another) = stock.begin().await?;
         let capture = match plan.captured {
             true => Some(Capture::create(&plan.folder.join("capture.pcapng"))?),
             false => None,
@@ -131,7 +136,9 @@ impl Lab {
             hardware: Mutex::new(0),
             failures: Mutex::default(),
             stock,
-            kept: Mutex::default(),
+            kept: Mutex::new(another.into_iter().collect()),
+            routers: Mutex::default(),
+            faults: Faults::new(Arc::clone(&internet)),
             internet,
             plan,
         };
@@ -287,9 +294,11 @@ impl Lab {
         self.capture.lock().await.as_ref().map_or(0, Capture::frames)
     }
 
-    /// Ends the capture; nothing that was sent before is missing in it.
+    /// Ends the capture, and with it all faults of links and of the internet; nothing that was sent before is missing in
+    /// it.
     pub async fn finish_capture(&self) -> Result<()> {
         let _clock = meter::start(Work::Laboratory);
+        self.faults.undo().await?;
         match self.capture.lock().await.take() {
             Some(capture) => capture.finish().await.map(drop),
             None => Ok(()),
@@ -321,6 +330,7 @@ impl Lab {
         self.internet.bring_up(&seat.interface).await?;
         self.watch(&format!("internet {label}"), Side::Internet, &self.internet, &seat.interface).await?;
         seat.connect().await?;
+        self.faults.join(seat.place().link).await?;
         let log = SaLog::start(&seat.machine).await?;
         self.sa_logs.lock().await.push(log);
         if secrets {
@@ -332,6 +342,7 @@ impl Lab {
 
     /// Gives a gateway back that the cell needs no more.
     async fn park(&self, seat: Seat) -> Result<()> {
+        self.faults.part(&seat.place()).await?;
         let logs = self.logs(&seat.name);
         self.stock.park(seat, &logs).await
     }
@@ -356,7 +367,7 @@ impl Lab {
         for customer in customers.into_values() {
             customer.leave(self).await?;
         }
-        Ok(())
+        self.faults.undo().await
     }
 
     /// A station behind an interface of a gateway.
@@ -421,8 +432,10 @@ impl Lab {
 }
 
 /// A gateway's interface to the internet, and a station's only one.
-const WAN: &str = "wan";
+pub(crate) const WAN: &str = "wan";
 const ETH: &str = "eth0";
+/// How long the SAs may stay after a tunnel was taken down.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// The address of the far end of a link of the internet.
 fn link_address([a, b, c]: [u8; 3], number: usize) -> Result<Ipv4Addr> {

@@ -174,19 +174,49 @@ pub(crate) async fn clear(machine: &Machine) -> Result<()> {
             names.push(message::name(payload)?);
             Ok(())
         })?;
-        let socket = netlink::open(XFRM, 0)?;
-        let tell = |kind: u16, body: &[u8]| {
-            let mut request = Vec::new();
-            netlink::message(&mut request, kind, NLM_F_REQUEST | NLM_F_ACK, 0, |out| out.extend(body));
-            match netlink::request(&socket, &request, |_| Ok(())) {
-                Err(e) if e.raw_os_error() != Some(libc::ESRCH) => Err(e),
-                _ => Ok(()),
-            }
-        };
         names.iter().try_for_each(|name| tell(message::DELETE_SA, name))?;
         tell(message::FLUSH_POLICY, &[])
     };
     machine.attempt("delete its SAs", delete).await
+}
+
+/// Deletes the SAs between two gateways, and the policies for these pairs of networks, as their daemon would.
+pub(crate) async fn clear_tunnel(machine: &Machine, ends: [Ipv4Addr; 2], pairs: Vec<(Ipv4Net, Ipv4Net)>) -> Result<()> {
+    let delete = move || {
+        let (mut names, mut policies) = (Vec::new(), Vec::new());
+        list(message::GET_SA, |payload| {
+            let between = |sa: &Sa| {
+                sa.source != sa.destination && [sa.source, sa.destination].iter().all(|end| ends.contains(end))
+            };
+            if matches!(message::entry(payload)?, Entry::Esp(sa) if between(&sa)) {
+                names.push(message::name(payload)?);
+            }
+            Ok(())
+        })?;
+        list(message::GET_POLICY, |payload| {
+            let of = |policy: &Policy| {
+                let Policy { source, destination, .. } = *policy;
+                pairs.contains(&(source, destination)) || pairs.contains(&(destination, source))
+            };
+            if message::policy(payload)?.as_ref().is_some_and(of) {
+                policies.push(message::policy_name(payload)?);
+            }
+            Ok(())
+        })?;
+        names.iter().try_for_each(|name| tell(message::DELETE_SA, name))?;
+        policies.iter().try_for_each(|name| tell(message::DELETE_POLICY, name))
+    };
+    machine.attempt("delete the SAs of a tunnel", delete).await
+}
+
+/// Sends one request. What is gone already is no error.
+fn tell(kind: u16, body: &[u8]) -> io::Result<()> {
+    let mut request = Vec::new();
+    netlink::message(&mut request, kind, NLM_F_REQUEST | NLM_F_ACK, 0, |out| out.extend(body));
+    match netlink::request(&netlink::open(XFRM, 0)?, &request, |_| Ok(())) {
+        Err(e) if e.raw_os_error() != Some(libc::ESRCH) && e.raw_os_error() != Some(libc::ENOENT) => Err(e),
+        _ => Ok(()),
+    }
 }
 
 fn list(kind: u16, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! A daemon is started once; tunnels come and go over its own control interface. Whether a tunnel is up
 //! is never asked of the daemon: the kernel's SAs and policies tell it.
 
+mod killed;
 mod libreswan;
 mod metered;
 mod secrets;
@@ -100,6 +101,11 @@ pub async fn start(daemon: Daemon, machine: Arc<Machine>) -> Result<Arc<dyn Gate
             Arc::new(Metered(strongswan::Strongswan::start(daemon, machine).await?))
         }
     })
+}
+
+/// What a gateway is without its daemon: tunnels can still be taken away there, and looked at.
+pub(crate) fn without_daemon(machine: Arc<Machine>) -> Arc<dyn Gateway> {
+    Arc::new(killed::Killed(machine))
 }
 
 /// The kernel's part of a tunnel: which pairs of networks have a policy and an SA for each direction.

@@ -14,17 +14,20 @@ const TABLE: &str = "tunnelproof";
 /// The chains are named for their hooks.
 const POSTROUTING: &str = "postrouting";
 const FORWARD: &str = "forward";
+const OUTPUT: &str = "output";
 
 const NFPROTO_IPV4: u8 = 2;
 const SUBSYSTEM: u16 = 10;
 const BATCH_BEGIN: u16 = 0x10;
 const BATCH_END: u16 = 0x11;
 const NEW_TABLE: u16 = SUBSYSTEM << 8;
+pub(super) const GET_TABLE: u16 = SUBSYSTEM << 8 | 1;
 const DELETE_TABLE: u16 = SUBSYSTEM << 8 | 2;
 const NEW_CHAIN: u16 = SUBSYSTEM << 8 | 3;
 const NEW_RULE: u16 = SUBSYSTEM << 8 | 6;
 
 const HOOK_FORWARD: u32 = 2;
+const HOOK_OUTPUT: u32 = 3;
 const HOOK_POSTROUTING: u32 = 4;
 /// `NF_IP_PRI_FILTER`.
 const PRIORITY_FILTER: u32 = 0;
@@ -34,8 +37,16 @@ const DROP: u32 = 0;
 const ACCEPT: u32 = 1;
 /// `NFT_REG_1` holds 16 bytes; `NFT_REG_VERDICT` is 0.
 const REGISTER: u32 = 1;
+/// `NFT_PAYLOAD_NETWORK_HEADER` and `NFT_PAYLOAD_TRANSPORT_HEADER`.
+const IP: u32 = 1;
+const TRANSPORT: u32 = 2;
+const PROTOCOL_OFFSET: u32 = 9;
 const SOURCE_OFFSET: u32 = 12;
 const DESTINATION_OFFSET: u32 = 16;
+/// Of the header of ICMP; then comes that of the packet that it is about.
+const ICMP_HEADER: u32 = 8;
+/// Destination unreachable, fragmentation needed (RFC 1191 section 4).
+const FRAGMENTATION_NEEDED: [u8; 2] = [3, 4];
 const NAME_SIZE: usize = 16;
 /// Addresses that no router may let out to another's network (RFC 1918 section 3).
 const PRIVATE: [(Ipv4Addr, u8); 3] =
@@ -81,6 +92,36 @@ impl Batch {
                 within(list, SOURCE_OFFSET, from);
                 expression(list, "masq", |_| ());
             });
+        }
+        batch.ended()
+    }
+
+    /// Forwards nothing between each two that are apart, and sends no "fragmentation needed" about what comes from or
+    /// goes to those that are not told.
+    pub fn severed(apart: &[[Ipv4Addr; 2]], untold: &[Ipv4Addr]) -> Self {
+        let mut batch = Self::without_table();
+        batch.add(NEW_TABLE, NLM_F_CREATE, format!("create table {TABLE}"), |body| text(body, 1, TABLE));
+        batch.chain(FORWARD, "filter", HOOK_FORWARD, PRIORITY_FILTER);
+        for &[one, other] in apart {
+            for (from, to) in [(one, other), (other, one)] {
+                batch.rule(FORWARD, format!("rule: ip saddr {from} ip daddr {to} drop"), |list| {
+                    within(list, SOURCE_OFFSET, &Ipv4Net::from(from));
+                    within(list, DESTINATION_OFFSET, &Ipv4Net::from(to));
+                    verdict(list, DROP);
+                });
+            }
+        }
+        batch.chain(OUTPUT, "filter", HOOK_OUTPUT, PRIORITY_FILTER);
+        for gateway in untold {
+            for (end, offset) in [("saddr", SOURCE_OFFSET), ("daddr", DESTINATION_OFFSET)] {
+                let label = format!("rule: icmp type 3 icmp code 4 quoted ip {end} {gateway} drop");
+                batch.rule(OUTPUT, label, |list| {
+                    holds(list, IP, PROTOCOL_OFFSET, &[libc::IPPROTO_ICMP as u8]);
+                    holds(list, TRANSPORT, 0, &FRAGMENTATION_NEEDED);
+                    holds(list, TRANSPORT, ICMP_HEADER + offset, &gateway.octets());
+                    verdict(list, DROP);
+                });
+            }
         }
         batch.ended()
     }
@@ -194,13 +235,7 @@ fn expression(list: &mut Vec<u8>, name: &str, data: impl FnOnce(&mut Vec<u8>)) {
 
 /// Goes on only if the address at this offset of the IPv4 header is in the network.
 fn within(list: &mut Vec<u8>, offset: u32, network: &Ipv4Net) {
-    expression(list, "payload", |data| {
-        number(data, 1, REGISTER);
-        // NFT_PAYLOAD_NETWORK_HEADER
-        number(data, 2, 1);
-        number(data, 3, offset);
-        number(data, 4, 4);
-    });
+    load(list, IP, offset, 4);
     if network.prefix_len() < 32 {
         expression(list, "bitwise", |data| {
             number(data, 1, REGISTER);
@@ -211,6 +246,21 @@ fn within(list: &mut Vec<u8>, offset: u32, network: &Ipv4Net) {
         });
     }
     equals(list, &network.network().octets());
+}
+
+/// Goes on only if these bytes are at this offset of a header.
+fn holds(list: &mut Vec<u8>, header: u32, offset: u32, value: &[u8]) {
+    load(list, header, offset, value.len() as u32);
+    equals(list, value);
+}
+
+fn load(list: &mut Vec<u8>, header: u32, offset: u32, length: u32) {
+    expression(list, "payload", |data| {
+        number(data, 1, REGISTER);
+        number(data, 2, header);
+        number(data, 3, offset);
+        number(data, 4, length);
+    });
 }
 
 fn leaves_by(list: &mut Vec<u8>, interface: &str) {

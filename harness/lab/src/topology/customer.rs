@@ -6,11 +6,13 @@ use ipnet::Ipv4Net;
 use tokio::sync::Mutex;
 use wire::audit::Side;
 
-use super::{CustomerPlan, Lab, Seat, translate};
+use super::{CustomerPlan, FAREWELL, Lab, Seat, WAN, translate};
 use crate::{
-    Result,
-    gateway::{Gateway, Tunnel},
+    Error, Result,
+    fault::Place,
+    gateway::{self, Gateway, Tunnel},
     meter::{self, Work},
+    nft, xfrm,
 };
 
 /// Begins the names of its tunnels.
@@ -49,11 +51,11 @@ impl Customer {
         self.exempt(&tunnels).await
     }
 
-    pub(super) fn gateway(&self) -> Result<Arc<dyn Gateway>> {
+    pub(crate) fn gateway(&self) -> Result<Arc<dyn Gateway>> {
         self.seat.gateway()
     }
 
-    pub(super) fn subnets(&self) -> &[Ipv4Net] {
+    pub(crate) fn subnets(&self) -> &[Ipv4Net] {
         &self.plan.subnets
     }
 
@@ -70,7 +72,7 @@ impl Customer {
     }
 
     /// Begins to bring a tunnel up that it was configured for.
-    pub(super) async fn initiate(&self, tunnel: &str) -> Result<()> {
+    pub(crate) async fn initiate(&self, tunnel: &str) -> Result<()> {
         let tunnels = self.tunnels.lock().await;
         match tunnels.iter().find(|known| known.name == tunnel) {
             Some(tunnel) => self.gateway()?.initiate(tunnel).await,
@@ -83,7 +85,7 @@ impl Customer {
         subnets.iter().all(|subnet| self.plan.subnets.contains(subnet))
     }
 
-    pub(super) async fn forget(&self, tunnel: &str) -> Result<()> {
+    pub(crate) async fn forget(&self, tunnel: &str) -> Result<()> {
         let mut tunnels = self.tunnels.lock().await;
         let Some(at) = tunnels.iter().position(|known| known.name == tunnel) else { return Ok(()) };
         self.gateway()?.terminate(&tunnels.remove(at)).await?;
@@ -103,6 +105,77 @@ impl Customer {
             lab.remove_station(&station);
         }
         lab.park(seat).await
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.seat.place()
+    }
+
+    pub(super) async fn kill_daemon(&self) {
+        self.seat.kill().await;
+    }
+
+    /// Starts the daemon anew, with the tunnels that it had; those that it begins come up again.
+    pub(super) async fn restart_daemon(&self, begins: bool) -> Result<()> {
+        let tunnels = self.tunnels.lock().await;
+        self.seat.kill().await;
+        self.seat.start().await?;
+        let gateway = self.gateway()?;
+        for tunnel in &*tunnels {
+            gateway.apply(tunnel).await?;
+            if begins {
+                gateway.initiate(tunnel).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As if its plug were pulled: the daemon is gone, and all that its kernel had of tunnels and connections.
+    pub(super) async fn power_off(&self) -> Result<()> {
+        let _tunnels = self.tunnels.lock().await;
+        self.seat.kill().await;
+        for interface in self.interfaces().iter().map(String::as_str).chain([WAN]) {
+            self.seat.machine.take_down(interface).await?;
+        }
+        xfrm::clear(&self.seat.machine).await?;
+        nft::clear(&self.seat.machine).await
+    }
+
+    pub(super) async fn power_on(&self, begins: bool) -> Result<()> {
+        for interface in self.interfaces() {
+            self.seat.machine.bring_up(&interface).await?;
+        }
+        self.exempt(&self.tunnels.lock().await).await?;
+        self.seat.connect().await?;
+        self.restart_daemon(begins).await
+    }
+
+    /// Gives a tunnel other settings. What is up with the old ones is taken down, and comes up again with the new ones
+    /// if the customer begins.
+    pub(super) async fn reconfigure(&self, tunnel: Tunnel, begins: bool) -> Result<()> {
+        let mut tunnels = self.tunnels.lock().await;
+        let gateway = self.gateway()?;
+        if let Some(at) = tunnels.iter().position(|known| known.name == tunnel.name) {
+            let former = tunnels.remove(at);
+            gateway.terminate(&former).await?;
+            match gateway::is_gone(gateway.as_ref(), &former, FAREWELL).await {
+                // A daemon may wait for an answer of a peer that does not hear it.
+                Err(Error::Deadline { .. }) => {
+                    gateway::without_daemon(Arc::clone(&self.seat.machine)).terminate(&former).await?
+                }
+                gone => gone?,
+            }
+        }
+        gateway.apply(&tunnel).await?;
+        if begins {
+            gateway.initiate(&tunnel).await?;
+        }
+        tunnels.push(tunnel);
+        self.exempt(&tunnels).await
+    }
+
+    fn interfaces(&self) -> Vec<String> {
+        (0..self.plan.subnets.len()).map(|number| lan(&self.plan, number).1).collect()
     }
 
     async fn exempt(&self, tunnels: &[Tunnel]) -> Result<()> {

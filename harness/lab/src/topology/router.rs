@@ -12,9 +12,10 @@ use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 use wire::audit::Side;
 
-use super::{Lab, Seat, WAN, translate};
+use super::{FAREWELL, Lab, Seat, WAN, translate};
 use crate::{
     Error, Result,
+    fault::Place,
     gateway::{self, Gateway, Tunnel},
     machine::Machine,
     xfrm,
@@ -23,23 +24,22 @@ use crate::{
 /// How long a router tries to bring a tunnel up before it gives up: CloudStack 4.0's script waits for Openswan,
 /// which tries twice for 20 s (`keyingtries=2`), and then looks five times more, a second apart.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// How long the SAs may stay after a tunnel was taken down.
-const FAREWELL: Duration = Duration::from_secs(10);
-
 /// Deploys routers in a laboratory.
 pub struct Deployment(pub Arc<Lab>);
 
 impl Fabric for Deployment {
     fn deploy(&self, plan: RouterPlan) -> Future<'_, Arc<dyn Router>> {
         Box::pin(async move {
-            let router = self.0.work(VirtualRouter::build(Arc::clone(&self.0), plan)).await?;
-            Ok(Arc::new(router) as Arc<dyn Router>)
+            let vpc = plan.vpc.clone();
+            let router = Arc::new(self.0.work(VirtualRouter::build(Arc::clone(&self.0), plan)).await?);
+            self.0.known_routers().insert(vpc, Arc::downgrade(&router));
+            Ok(router as Arc<dyn Router>)
         })
     }
 }
 
 /// A VPC's router: a gateway with an interface for each tier.
-struct VirtualRouter {
+pub(super) struct VirtualRouter {
     lab: Arc<Lab>,
     plan: RouterPlan,
     tiers: Mutex<BTreeMap<String, String>>,
@@ -53,6 +53,8 @@ struct VirtualRouter {
 #[derive(Clone)]
 struct Carried {
     tunnel: Tunnel,
+    /// The router waits for the other end to begin.
+    passive: bool,
     /// Nanoseconds since 1970.
     since_ns: u64,
 }
@@ -131,7 +133,7 @@ impl VirtualRouter {
             ike: wanted.ike,
             encapsulate: wanted.force_encapsulation,
         };
-        let carried = Carried { tunnel: tunnel.clone(), since_ns: now_ns() };
+        let carried = Carried { tunnel: tunnel.clone(), passive: wanted.passive, since_ns: now_ns() };
         self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).insert(wanted.connection, carried);
         self.exempt().await?;
         self.lab.meet(&tunnel).await?;
@@ -160,7 +162,7 @@ impl VirtualRouter {
 
     /// Kernels count the inner packets, headers included. Two tunnels to one peer at a time are not told apart.
     async fn usage_of(&self, connection: Uuid) -> Result<Usage> {
-        let Some(Carried { tunnel, since_ns }) = self.carried(connection) else { return Ok(Usage::default()) };
+        let Some(Carried { tunnel, since_ns, .. }) = self.carried(connection) else { return Ok(Usage::default()) };
         let (mut sent_bytes, mut received_bytes) = (0, 0);
         for life in self.lab.lives_on(self.machine.name()).await?.iter().filter(|life| life.added_ns >= since_ns) {
             match (life.sa.source, life.sa.destination) {
@@ -174,7 +176,7 @@ impl VirtualRouter {
 
     /// As if its plug were pulled: the daemon is gone, and with it all that the kernel had of its tunnels.
     async fn shut_down(&self) -> Result<()> {
-        if let Some(seat) = &mut *self.seat.lock().await {
+        if let Some(seat) = &*self.seat.lock().await {
             seat.stop().await;
         }
         for interface in self.interfaces().iter().map(String::as_str).chain([WAN]) {
@@ -189,10 +191,41 @@ impl VirtualRouter {
         for interface in self.interfaces() {
             self.machine.bring_up(&interface).await?;
         }
-        let mut seat = self.seat.lock().await;
-        let seat = seat.as_mut().ok_or_else(|| self.gone())?;
+        let seat = self.seat.lock().await;
+        let seat = seat.as_ref().ok_or_else(|| self.gone())?;
         seat.connect().await?;
         seat.start().await
+    }
+
+    pub(super) async fn place(&self) -> Result<Place> {
+        self.seat.lock().await.as_ref().map(Seat::place).ok_or_else(|| self.gone())
+    }
+
+    pub(super) async fn kill_daemon(&self) -> Result<()> {
+        self.seat.lock().await.as_ref().ok_or_else(|| self.gone())?.kill().await;
+        Ok(())
+    }
+
+    /// Starts the daemon anew, with the tunnels that it had.
+    pub(super) async fn restart_daemon(&self) -> Result<()> {
+        let gateway = {
+            let seat = self.seat.lock().await;
+            let seat = seat.as_ref().ok_or_else(|| self.gone())?;
+            seat.kill().await;
+            seat.start().await?;
+            seat.gateway()?
+        };
+        let carried: Vec<Carried> = {
+            let tunnels = self.tunnels.lock().unwrap_or_else(PoisonError::into_inner);
+            tunnels.values().cloned().collect()
+        };
+        for Carried { tunnel, passive, .. } in &carried {
+            gateway.apply(tunnel).await?;
+            if !passive && self.lab.plan.initiator == Initiator::Cloud {
+                gateway.initiate(tunnel).await?;
+            }
+        }
+        Ok(())
     }
 
     fn interfaces(&self) -> Vec<String> {
@@ -223,7 +256,13 @@ impl VirtualRouter {
 
     async fn take_down(&self, gateway: &dyn Gateway, tunnel: &Tunnel) -> Result<()> {
         gateway.terminate(tunnel).await?;
-        gateway::is_gone(gateway, tunnel, FAREWELL).await
+        match gateway::is_gone(gateway, tunnel, FAREWELL).await {
+            // A daemon may wait for an answer that will never come.
+            Err(Error::Deadline { .. }) if self.lab.faults.any() => {
+                gateway::without_daemon(Arc::clone(&self.machine)).terminate(tunnel).await
+            }
+            gone => gone,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::netlink::{attribute, attributes, field};
 pub(super) const NEW_SA: u16 = 0x10;
 pub(super) const DELETE_SA: u16 = 0x11;
 pub(super) const GET_SA: u16 = 0x12;
+pub(super) const DELETE_POLICY: u16 = 0x14;
 pub(super) const GET_POLICY: u16 = 0x15;
 pub(super) const EXPIRE: u16 = 0x18;
 pub(super) const UPDATE_SA: u16 = 0x1a;
@@ -31,10 +32,11 @@ const IPV4: u16 = libc::AF_INET as u16;
 const ESP: u8 = 50;
 /// XFRM_MODE_TUNNEL.
 const TUNNEL: u8 = 1;
-/// `xfrm_usersa_info`, `xfrm_usersa_id` and `xfrm_userpolicy_info`: attributes follow.
+/// `xfrm_usersa_info`, `xfrm_usersa_id`, `xfrm_userpolicy_info` and `xfrm_userpolicy_id`: attributes follow.
 const SA_INFO: usize = 224;
 const SA_ID: usize = 24;
 const POLICY_INFO: usize = 168;
+const POLICY_ID: usize = 64;
 
 const ATTRIBUTE_AUTHENTICATION: u16 = 1;
 const ATTRIBUTE_ENCRYPTION: u16 = 2;
@@ -160,6 +162,15 @@ pub(super) fn name(payload: &[u8]) -> io::Result<[u8; SA_ID]> {
     name[16..20].copy_from_slice(&field::<4>(payload, 72)?);
     name[20..22].copy_from_slice(&field::<2>(payload, 212)?);
     name[22..23].copy_from_slice(&field::<1>(payload, 76)?);
+    Ok(name)
+}
+
+/// The `xfrm_userpolicy_id` by which a policy that was listed can be deleted: selector, index, direction.
+pub(super) fn policy_name(payload: &[u8]) -> io::Result<[u8; POLICY_ID]> {
+    let mut name = [0; POLICY_ID];
+    name[..56].copy_from_slice(&field::<56>(payload, 0)?);
+    name[56..60].copy_from_slice(&field::<4>(payload, 156)?);
+    name[60..61].copy_from_slice(&field::<1>(payload, 160)?);
     Ok(name)
 }
 

@@ -72,7 +72,6 @@ async fn cell(
     facts.ike.shared_secrets = lab.shared_secrets().await?.iter().map(|secret| hex::encode(secret)).collect();
     // Whatever was killed has to be there again for everything to be deleted.
     service.restart().await?;
-    lab.mend().await?;
     drive.api.note_alerts().await?;
     let undone = match drive.api.usage(&drive.far).await {
         Ok(()) => drive.undo().await,
@@ -250,7 +249,7 @@ impl FarSide for Laboratory {
         let site = self.lab.customer(customer)?;
         let mut names = Vec::new();
         for (vpc, peer) in site.peers().await {
-            site.configure(self.tunnel(cell, customer, &vpc, peer)?).await?;
+            self.lab.reconfigure(customer, &vpc, self.tunnel(cell, customer, &vpc, peer)?).await?;
             names.push(vpc);
         }
         Ok(format!("its tunnels to {} are other ones now", names.join(", ")))

@@ -22,6 +22,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::{WAN, before};
 use crate::{
     Error, Result,
+    fault::{self, Link, Place},
     gateway::{self, Gateway},
     link::{self, End},
     machine::{FileTree, Machine},
@@ -48,9 +49,17 @@ pub(super) struct Seat {
     /// The internet's end of the link.
     pub interface: String,
     pub machine: Arc<Machine>,
-    /// Absent while it is switched off.
-    gateway: Option<Arc<dyn Gateway>>,
+    daemon_now: Mutex<Life>,
     logs: PathBuf,
+}
+
+/// What has become of a gateway's daemon.
+enum Life {
+    /// The gateway is switched off.
+    Off,
+    Running(Arc<dyn Gateway>),
+    /// The kernel goes on without it.
+    Killed,
 }
 
 /// What a seat is made from.
@@ -82,12 +91,28 @@ impl Stock {
         Arc::new(Self { logs, internet, parked, made: Mutex::default() })
     }
 
+    /// The internet for a laboratory; and why it is another one, if it is, and no gateway was kept with it.
+    pub(super) async fn begin(&self) -> Result<(Arc<Machine>, Option<String>)> {
+        let internet = self.internet().await?;
+        let Some(left) = fault::remains(&internet).await? else { return Ok((internet, None)) };
+        let parked = std::mem::take(&mut *self.parked());
+        for seat in parked {
+            seat.leave(&internet).await?;
+        }
+        self.internet.lock().await.take();
+        Ok((
+            self.internet().await?,
+            Some(format!("the internet had {left} of a former cell, and another took its place")),
+        ))
+    }
+
     pub(super) async fn internet(&self) -> Result<Arc<Machine>> {
         let mut internet = self.internet.lock().await;
         if let Some(internet) = &*internet {
             return Ok(Arc::clone(internet));
         }
-        let machine = Arc::new(Machine::new("internet", None).await?);
+        let place = format!("internet.{}", self.number());
+        let machine = Arc::new(Machine::at("internet", &place, None).await?);
         machine.sysctl("net/ipv4/ip_forward", "1").await?;
         Ok(Arc::clone(internet.insert(machine)))
     }
@@ -114,11 +139,7 @@ impl Stock {
     /// A new seat, which has no way to the internet yet, as one of the stock has none.
     pub(super) async fn make(&self, wanted: &Wanted<'_>) -> Result<Seat> {
         let Wanted { name, daemon, address, root, logs, secrets } = *wanted;
-        let number = {
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-            *made += 1;
-            *made
-        };
+        let number = self.number();
         let place = format!("{name}.{number}");
         let logs = self.logs.as_ref().map_or_else(|| logs.to_owned(), |kept| kept.join(&place));
         fs::create_dir_all(&logs).map_err(Error::file(&logs))?;
@@ -138,7 +159,7 @@ impl Stock {
         }
         let machine = Arc::new(machine);
         let name = name.to_owned();
-        let mut seat = Seat { name, daemon, address, interface, machine, gateway: None, logs };
+        let seat = Seat { name, daemon, address, interface, machine, daemon_now: Mutex::new(Life::Off), logs };
         seat.start().await?;
         Ok(seat)
     }
@@ -146,7 +167,7 @@ impl Stock {
     /// Cuts the gateway off, and keeps it for another cell or ends it. What its daemon logged goes to the folder.
     pub(super) async fn park(&self, seat: Seat, logs: &Path) -> Result<()> {
         let internet = self.internet().await?;
-        if self.logs.is_none() || seat.gateway.is_none() {
+        if self.logs.is_none() || !seat.is_running() {
             return seat.leave(&internet).await;
         }
         seat.cut_off(&internet).await?;
@@ -162,33 +183,68 @@ impl Stock {
         }
     }
 
+    /// Of something that is made.
+    fn number(&self) -> u16 {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        *made += 1;
+        *made
+    }
+
     fn parked(&self) -> MutexGuard<'_, Vec<Seat>> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seat {
+    /// What its daemon is asked by; for one that was killed its kernel answers.
     pub fn gateway(&self) -> Result<Arc<dyn Gateway>> {
-        let gone = || Error::MachineGone { machine: self.name.clone() };
-        self.gateway.clone().ok_or_else(gone)
+        match &*self.life() {
+            Life::Off => Err(Error::MachineGone { machine: self.name.clone() }),
+            Life::Running(gateway) => Ok(Arc::clone(gateway)),
+            Life::Killed => Ok(gateway::without_daemon(Arc::clone(&self.machine))),
+        }
     }
 
-    pub async fn start(&mut self) -> Result<()> {
-        self.gateway = Some(gateway::start(self.daemon, Arc::clone(&self.machine)).await?);
+    pub fn is_running(&self) -> bool {
+        matches!(*self.life(), Life::Running(_))
+    }
+
+    pub async fn start(&self) -> Result<()> {
+        let gateway = gateway::start(self.daemon, Arc::clone(&self.machine)).await?;
+        *self.life() = Life::Running(gateway);
         Ok(())
     }
 
     /// Ends the daemon, as the end of its machine would.
-    pub async fn stop(&mut self) {
-        if let Some(gateway) = self.gateway.take() {
+    pub async fn stop(&self) {
+        self.end(Life::Off).await;
+    }
+
+    /// Ends the daemon and nothing else.
+    pub async fn kill(&self) {
+        self.end(Life::Killed).await;
+    }
+
+    async fn end(&self, life: Life) {
+        let former = std::mem::replace(&mut *self.life(), life);
+        if let Life::Running(gateway) = former {
             gateway.stop().await;
         }
+    }
+
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.daemon_now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives the gateway its place on the internet again. Addresses outlast an interface that is down, routes do not.
     pub async fn connect(&self) -> Result<()> {
         self.machine.bring_up(WAN).await?;
         self.machine.add_route(Ipv4Net::default(), before(self.address)).await
+    }
+
+    pub fn place(&self) -> Place {
+        let link = Link { interface: self.interface.clone(), address: self.address };
+        Place { link, machine: Arc::clone(&self.machine) }
     }
 
     async fn cut_off(&self, internet: &Machine) -> Result<()> {
@@ -199,7 +255,7 @@ impl Seat {
     }
 
     /// Ends the daemon, and takes the link away.
-    async fn leave(mut self, internet: &Machine) -> Result<()> {
+    async fn leave(self, internet: &Machine) -> Result<()> {
         self.stop().await;
         internet.remove_interface(&self.interface).await
     }
@@ -216,6 +272,7 @@ impl Seat {
             (self.machine.routes().await?, "routes"),
             (interfaces.len(), "interfaces"),
             (nft::tracked(&self.machine).await?, "tracked connections"),
+            (fault::impaired(&self.machine).await?, "impaired links"),
         ];
         let left = left.into_iter().find(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         Ok(match left {

@@ -72,7 +72,7 @@ impl Waiting {
             address: ADDRESS,
             interface: "g1".to_owned(),
             machine: Arc::clone(&machine),
-            gateway: Some(Arc::new(Knowing(Arc::clone(&knows)))),
+            daemon_now: Mutex::new(Life::Running(Arc::new(Knowing(Arc::clone(&knows))))),
             logs: logs.clone(),
         };
         stock.park(seat, &kept).await.unwrap();
