@@ -15,6 +15,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait};
 
+use super::processor;
 use crate::{Error, Result, die_with_parent};
 
 /// The second argument of a keeper; the guest's command line follows.
@@ -29,6 +30,7 @@ pub(super) fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<Infal
     command.env_clear().env("HOME", "/");
     set_child_subreaper(Some(getpid())).map_err(|e| Error::World(format!("the keeper of guests: {e}")))?;
     die_with_parent(&mut command);
+    let _processor = processor::settle();
     let name = Path::new(command.get_program()).to_owned();
     let mut guest = command.stdin(Stdio::piped()).spawn().map_err(Error::file(name))?;
     feed(&mut guest);

@@ -13,6 +13,7 @@ mod guest;
 mod host;
 pub mod inside;
 mod keeper;
+mod processor;
 mod trial;
 mod worker;
 
