@@ -41,6 +41,7 @@ impl Bare {
             name: NAMES[end].to_owned(),
             daemon: pair.daemons[end],
             subnets: vec![pair.nets[end]],
+            nat: false,
         });
         let plan = Plan {
             folder,
@@ -62,6 +63,7 @@ impl Bare {
         let tunnel = Tunnel {
             name: TUNNEL.to_owned(),
             local: near.address(),
+            identity: None,
             peer: far.address(),
             local_nets: near.subnets().to_vec(),
             peer_nets: far.subnets().to_vec(),

@@ -86,6 +86,7 @@ fn plan(job: &Job) -> Plan {
                 name: name.clone(),
                 daemon: customer.daemon,
                 subnets: customer.subnets.clone(),
+                nat: customer.nat,
             })
             .collect(),
         initiator: job.cell.initiator,
@@ -165,6 +166,7 @@ impl FarSide for Laboratory {
         let tunnel = Tunnel {
             name: Customer::tunnel_to(vpc),
             local: site.address(),
+            identity: None,
             peer: cell.wrong_peer(customer).unwrap_or(peer),
             local_nets: end.local_nets,
             peer_nets: end.peer_nets,
