@@ -29,6 +29,7 @@ use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NLMSG_ERROR};
 use rustix::net::{RecvFlags, netlink::NETFILTER};
 
 use self::batch::Batch;
+pub(crate) use self::batch::Outer;
 use crate::{Error, Result, machine::Machine, netlink};
 
 /// Replaces the machine's source NAT in one transaction: packets that leave by `interface` from `inside` are
@@ -65,6 +66,23 @@ pub async fn source_nat(
 pub(crate) async fn sever(machine: &Machine, apart: &[[Ipv4Addr; 2]], untold: &[Ipv4Addr]) -> Result<()> {
     let batch = if apart.is_empty() && untold.is_empty() { Batch::clear() } else { Batch::severed(apart, untold) };
     machine.attempt("sever paths", move || commit(&netlink::open(NETFILTER, 0)?, &batch)).await
+}
+
+/// Replaces the rules of a machine that stands between others and the internet: it masquerades all that leaves by the
+/// interface, and forwards what comes there for the ports of IKE. What connection tracking has kept is forgotten.
+pub(crate) async fn translate_all(
+    machine: &Machine,
+    interface: &str,
+    forwarded: Option<Ipv4Addr>,
+    outer: Outer,
+) -> Result<()> {
+    let batch = Batch::translate_all(interface, forwarded, outer);
+    let work = move || {
+        let socket = netlink::open(NETFILTER, 0)?;
+        commit(&socket, &batch)?;
+        conntrack::forget_all(&socket)
+    };
+    machine.attempt("translate all sources", work).await
 }
 
 /// Takes all rules away, in the calling thread's namespace.

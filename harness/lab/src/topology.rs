@@ -8,11 +8,13 @@
 //! ```
 //!
 //! Public addresses are of the networks for documentation (RFC 5737): routers have 198.51.100.0/24, customers
-//! 203.0.113.0/24, each end of the internet's links in a /30 of its own.
+//! 203.0.113.0/24, each end of the internet's links in a /30 of its own. A customer's gateway may be behind a NAT, which
+//! then has the public address.
 
 mod bare;
 mod customer;
 mod exchange;
+mod nat;
 mod party;
 mod router;
 mod seat;
@@ -51,7 +53,7 @@ use crate::{
     meter::{self, Work},
     nft,
     station::Station,
-    xfrm::{SaLife, SaLog, Seen},
+    xfrm::{Sa, SaLife, SaLog, Seen},
 };
 
 pub(crate) const ROUTERS: [u8; 3] = [198, 51, 100];
@@ -92,7 +94,11 @@ pub struct CustomerPlan {
     pub name: String,
     pub daemon: Daemon,
     pub subnets: Vec<Ipv4Net>,
+<<<<<<< HEAD
     /// Its gateway has an address of its own network, which a device before it translates.
+=======
+    /// Whether addresses are translated between its gateway and the internet.
+>>>>>>> a393570e135cf54aa6f39a9475b5bfcb2a4c8d9b
     pub nat: bool,
 }
 
@@ -244,13 +250,27 @@ impl Lab {
         stations.iter().filter(|(name, _)| owned(name)).map(|(_, station)| Arc::clone(station)).collect()
     }
 
-    /// Every SA that a kernel of the laboratory has held so far, by machine.
+    /// A gateway behind a NAT has SAs with its own address, which no packet on the internet has.
+    fn seen_outside(&self, sa: &mut Sa) {
+        for customer in self.known_customers().values() {
+            for end in [&mut sa.source, &mut sa.destination] {
+                if *end == customer.own_address() {
+                    *end = customer.address();
+                }
+            }
+        }
+    }
+
+    /// Every SA that a kernel of the laboratory has held so far, by machine; between addresses as the internet sees
+    /// them.
     pub async fn sas(&self) -> Result<Vec<Seen>> {
         let _clock = meter::start(Work::Laboratory);
         let mut all = Vec::new();
         for log in &*self.sa_logs.lock().await {
             log.refresh().await?;
-            all.push(log.seen());
+            let mut seen = log.seen();
+            seen.lives.iter_mut().for_each(|life| self.seen_outside(&mut life.sa));
+            all.push(seen);
         }
         Ok(all)
     }
@@ -306,12 +326,12 @@ impl Lab {
     }
 
     /// A gateway on the internet, from the stock or made for it, with its link and its SAs watched.
-    async fn gateway(&self, name: &str, label: &str, daemon: Daemon, address: Ipv4Addr) -> Result<Seat> {
+    async fn gateway(&self, name: &str, label: &str, daemon: Daemon, address: Ipv4Addr, nat: bool) -> Result<Seat> {
         let tree = self.plan.trees.iter().find(|(known, _)| *known == daemon);
         let (_, root) = tree.ok_or_else(|| Error::Address(format!("no image of {daemon} is at hand")))?;
         let logs = self.logs(name);
         let secrets = self.plan.captured;
-        let wanted = Wanted { name, daemon, address, root, logs: &logs, secrets };
+        let wanted = Wanted { name, daemon, address, nat, root, logs: &logs, secrets };
         let kept = match self.stock.take(&wanted).await? {
             Some(Ok(seat)) => {
                 self.note(format!("{name} was kept from a former cell, and empty"));
@@ -329,6 +349,9 @@ impl Lab {
         };
         self.internet.bring_up(&seat.interface).await?;
         self.watch(&format!("internet {label}"), Side::Internet, &self.internet, &seat.interface).await?;
+        if let Some(nat) = &seat.nat {
+            nat.connect(self.plan.initiator == Initiator::Cloud).await?;
+        }
         seat.connect().await?;
         self.faults.join(seat.place().link).await?;
         let log = SaLog::start(&seat.machine).await?;

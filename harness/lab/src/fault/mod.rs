@@ -35,6 +35,9 @@ use crate::{
 /// A gateway and its link to the internet.
 pub(crate) struct Place {
     pub link: Link,
+    /// What the link leads to: the gateway, or its NAT.
+    pub outside: Arc<Machine>,
+    #[cfg(test)]
     pub machine: Arc<Machine>,
 }
 
@@ -125,7 +128,7 @@ impl Faults {
         self.state.lock().await
     }
 
-    async fn change(&self, Place { link, machine }: &Place, change: LinkChange, seed: u64) -> Result<()> {
+    async fn change(&self, Place { link, outside, .. }: &Place, change: LinkChange, seed: u64) -> Result<()> {
         let nothing = Impairment::default();
         let (way, impairment) = match change {
             // The cable is cut somewhere in the middle: neither end sees it, and routes stay.
@@ -143,8 +146,8 @@ impl Faults {
             netem::impair(&self.internet, &link.interface, impairment, seed_of(seed, Way::In)).await?;
         }
         if way != Way::In {
-            netem::impair(machine, WAN, impairment, seed_of(seed, Way::Out)).await?;
-            state.impaired.push(Arc::downgrade(machine));
+            netem::impair(outside, WAN, impairment, seed_of(seed, Way::Out)).await?;
+            state.impaired.push(Arc::downgrade(outside));
         }
         if change == LinkChange::Up && state.narrow.remove(link).is_some() {
             self.renew(&state).await?;

@@ -4,13 +4,15 @@
 use std::{collections::BTreeSet, fs, net::UdpSocket, path::PathBuf, time::Duration};
 
 use policy::{Daemon, IkeVersion, Initiator, Policy, PreSharedKey};
+use scenario::fault::{Action, Exchange};
+use wire::audit::Expected;
 
 use super::*;
 use crate::{
     gateway::{self, Tunnel},
     image::{Name, Store, default_root},
     nft::tests::in_a_worker,
-    topology::{Customer, CustomerPlan, Plan, Stock},
+    topology::{Customer, CustomerPlan, Flow, Plan, Stock},
     wait::Wait,
     world::WORKPLACE,
     xfrm,
@@ -20,6 +22,11 @@ pub(crate) const NAMES: [&str; 2] = ["near", "far"];
 
 /// A laboratory with two customers, `near` and `far`.
 pub(crate) async fn laboratory(daemons: [Daemon; 2], stock: &Arc<Stock>) -> Arc<Lab> {
+    with_nat(daemons, stock, None).await
+}
+
+/// A laboratory in which `near` may be behind a NAT, and the one begins or the other.
+async fn with_nat(daemons: [Daemon; 2], stock: &Arc<Stock>, nat: Option<Initiator>) -> Arc<Lab> {
     let folder = PathBuf::from(WORKPLACE).join("cell");
     fs::create_dir_all(&folder).unwrap();
     let store = Store::open(default_root().unwrap());
@@ -37,12 +44,13 @@ pub(crate) async fn laboratory(daemons: [Daemon; 2], stock: &Arc<Stock>) -> Arc<
         name: NAMES[end].to_owned(),
         daemon: daemons[end],
         subnets: vec![format!("10.{end}.0.0/24").parse().unwrap()],
+        nat: end == 0 && nat.is_some(),
     };
     let plan = Plan {
         folder,
         routers: Default::default(),
         customers: vec![customer(0), customer(1)],
-        initiator: Initiator::Customer,
+        initiator: nat.unwrap_or(Initiator::Customer),
         trees: daemons.map(tree).into(),
         standing: None,
         captured: true,
@@ -207,6 +215,7 @@ pub(crate) fn tunnel(lab: &Lab, ike: IkeVersion) -> Tunnel {
     Tunnel {
         name: Customer::tunnel_to("main"),
         local: near.address(),
+        identity: None,
         peer: far.address(),
         local_nets: near.subnets().to_vec(),
         peer_nets: far.subnets().to_vec(),
@@ -285,4 +294,104 @@ fn a_tunnel_comes_back_after_its_daemon_was_killed_its_plug_pulled_and_its_key_c
 #[ignore = "runs in a guest: see tests/in-guest"]
 fn a_tunnel_comes_back_after_its_daemon_was_killed_its_plug_pulled_and_its_key_changed_strongswan() {
     in_a_worker(lives_through(Daemon::Strongswan, IkeVersion::V2));
+}
+
+#[test]
+#[ignore = "runs in a guest: see tests/in-guest"]
+fn surgery_drops_exactly_the_message_that_it_was_told_to_and_its_device_goes_with_the_capture() {
+    in_a_worker(async {
+        let lab = laboratory([Daemon::Libreswan; 2], &Stock::empty()).await;
+        let surgery = |action, exchange, number| Surgery { action, exchange, number, from: None, times: 1 };
+        let second = Duration::from_secs(1);
+        for surgery in [
+            surgery(Action::Duplicate, Exchange::MainMode, 1),
+            surgery(Action::Delay(second), Exchange::MainMode, 3),
+            surgery(Action::Replay(second), Exchange::MainMode, 4),
+            surgery(Action::Drop, Exchange::QuickMode, 2),
+        ] {
+            lab.operate(&surgery).await.unwrap();
+        }
+        let tunnel = Tunnel { encapsulate: true, ..tunnel(&lab, IkeVersion::V1) };
+        bring_up(&lab, &tunnel).await;
+        let told: Vec<_> = lab.operations().into_iter().map(|done| done.text).collect();
+        let begins = [
+            "duplicated: message 1 of main-mode from the customer, ",
+            "delayed by 1000 ms: message 3 of main-mode from the customer, ",
+            "replayed after 1000 ms: message 4 of main-mode from the customer, ",
+            "dropped: message 2 of quick-mode from the customer, ",
+        ];
+        assert!(told.iter().zip(begins).all(|(told, begin)| told.starts_with(begin)), "{told:?}");
+        assert_eq!(told.len(), begins.len(), "{told:?}");
+        let times: Vec<_> = lab.operations().iter().map(|done| done.at_ns).collect();
+        assert!(times.is_sorted());
+
+        assert_eq!(exchange(&lab, 1).await, 0, "ESP in UDP passes through the device");
+        let internet = Arc::clone(&lab.faults().internet);
+        assert!(remains(&internet).await.unwrap().is_some());
+        lab.finish_capture().await.unwrap();
+        assert_eq!(remains(&internet).await.unwrap(), None);
+        assert_eq!(lab.operations().len(), begins.len(), "what was done stays known");
+    });
+}
+
+/// Probes from `near` to `far` and back; how many did not arrive.
+async fn exchange(lab: &Lab, number: u32) -> usize {
+    let [near, far] = NAMES.map(|name| lab.stations_of(name).remove(0));
+    let flows = [Flow { from: Arc::clone(&near), to: Arc::clone(&far) }, Flow { from: far, to: near }];
+    lab.exchange(number, &flows, 1, Expected::Delivered, Duration::from_secs(5)).await.unwrap().missing.len()
+}
+
+/// A tunnel between `near` behind a NAT and `far`, which lives through a rebinding.
+async fn is_translated(daemon: Daemon, ike: IkeVersion, begins: Initiator) {
+    let stock = Stock::keeping(PathBuf::from(WORKPLACE).join("kept"));
+    let lab = with_nat([daemon; 2], &stock, Some(begins)).await;
+    let mut tunnel = tunnel(&lab, ike);
+    // libreswan learns of another port by a message of IKE only, and without this there is none.
+    tunnel.policy.dpd = true;
+    let [near, far] = NAMES.map(|name| lab.customer(name).unwrap());
+    far.configure(tunnel.seen_from_the_peer()).await.unwrap();
+    near.configure(tunnel.clone()).await.unwrap();
+    let first = if begins == Initiator::Customer { &near } else { &far };
+    first.initiate(&tunnel.name).await.unwrap();
+    let gateway = far.gateway().unwrap();
+    let up = gateway::comes_up(gateway.as_ref(), &tunnel.seen_from_the_peer(), Duration::from_secs(60)).await.unwrap();
+    assert_eq!(up, Ok(()));
+    assert_eq!(exchange(&lab, 1).await, 0);
+    let lives: Vec<_> = lab.sas().await.unwrap().into_iter().flat_map(|seen| seen.lives).collect();
+    let public = [near.address(), far.address()];
+    assert!(lives.iter().all(|life| life.sa.encapsulated && public.contains(&life.sa.source)), "{lives:?}");
+
+    lab.rebind("near").await.unwrap();
+    assert!(lab.rebind("far").await.is_err(), "it is behind none");
+    let wait = Wait::new("the way back", Duration::from_secs(200));
+    for number in 2.. {
+        match exchange(&lab, number).await {
+            0 => break,
+            missing => wait.again(format!("{missing} missing")).await.unwrap(),
+        }
+    }
+    lab.finish_capture().await.unwrap();
+    drop((near, far, gateway));
+    lab.leave().await.unwrap();
+    drop(lab);
+    let lab = with_nat([daemon; 2], &stock, Some(begins)).await;
+    assert!(lab.kept().iter().all(|told| told.ends_with("was kept from a former cell, and empty")), "{:?}", lab.kept());
+}
+
+#[test]
+#[ignore = "runs in a guest: see tests/in-guest"]
+fn a_customer_behind_a_nat_begins_and_lives_through_a_rebinding_libreswan() {
+    in_a_worker(is_translated(Daemon::Libreswan, IkeVersion::V1, Initiator::Customer));
+}
+
+#[test]
+#[ignore = "runs in a guest: see tests/in-guest"]
+fn a_customer_behind_a_nat_begins_and_lives_through_a_rebinding_strongswan() {
+    in_a_worker(is_translated(Daemon::Strongswan, IkeVersion::V2, Initiator::Customer));
+}
+
+#[test]
+#[ignore = "runs in a guest: see tests/in-guest"]
+fn a_router_begins_through_the_nat_of_its_customer() {
+    in_a_worker(is_translated(Daemon::Strongswan, IkeVersion::V1, Initiator::Cloud));
 }

@@ -64,9 +64,10 @@ impl Libreswan {
 
     /// Writes the secrets of these tunnels; the daemon reads them when it is told to.
     async fn write_secrets(&self, tunnels: &[Tunnel]) -> Result<()> {
-        let text = tunnels.iter().fold(String::new(), |mut text, Tunnel { local, peer, key, .. }| {
+        let text = tunnels.iter().fold(String::new(), |mut text, tunnel| {
+            let Tunnel { peer, key, .. } = tunnel;
             // Writing to a string cannot fail.
-            let _ = write!(text, "{local} {peer} : PSK 0x");
+            let _ = write!(text, "{} {peer} : PSK 0x", tunnel.identity());
             // In hexadecimal no character of a key can end the key or begin another line (ipsec.secrets(5)).
             for byte in key.expose().bytes() {
                 let _ = write!(text, "{byte:02x}");
@@ -185,6 +186,10 @@ fn section(tunnel: &Tunnel, version: Version, name: &str) -> String {
         policy.ike_lifetime.0,
         policy.esp_lifetime.0,
     );
+    if let Some(identity) = tunnel.identity {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "    leftid={identity}");
+    }
     if *encapsulate {
         text.push_str("    encapsulation=yes\n");
     }

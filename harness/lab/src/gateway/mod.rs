@@ -41,6 +41,8 @@ pub struct Tunnel {
     /// Its name in the daemon: letters, digits and hyphens.
     pub name: String,
     pub local: Ipv4Addr,
+    /// What this end calls itself, if not by its address: that which its peer sees behind a NAT.
+    pub identity: Option<Ipv4Addr>,
     pub peer: Ipv4Addr,
     pub local_nets: Vec<Ipv4Net>,
     pub peer_nets: Vec<Ipv4Net>,
@@ -56,11 +58,17 @@ impl Tunnel {
     pub(crate) fn seen_from_the_peer(&self) -> Self {
         Self {
             local: self.peer,
-            peer: self.local,
+            identity: None,
+            peer: self.identity(),
             local_nets: self.peer_nets.clone(),
             peer_nets: self.local_nets.clone(),
             ..self.clone()
         }
+    }
+
+    /// What this end calls itself.
+    pub(crate) fn identity(&self) -> Ipv4Addr {
+        self.identity.unwrap_or(self.local)
     }
 
     /// IKEv1 negotiates one pair of networks at a time (RFC 2409 section 5.5). In IKEv2 each pair has a child SA of its

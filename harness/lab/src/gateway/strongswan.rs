@@ -209,7 +209,7 @@ impl Gateway for Strongswan {
                 id: &tunnel.name,
                 r#type: "IKE",
                 data: tunnel.key.expose(),
-                owners: [tunnel.local.to_string(), tunnel.peer.to_string()],
+                owners: [tunnel.identity().to_string(), tunnel.peer.to_string()],
             };
             self.request("load-shared", shared).await?;
             self.request("load-conn", BTreeMap::from([(&tunnel.name, connection(tunnel))])).await
@@ -294,7 +294,7 @@ fn connection(tunnel: &Tunnel) -> Connection {
         rand_time: seconds(margin(ike)),
         dpd_delay: policy.dpd.then(|| seconds(DPD_DELAY)),
         dpd_timeout: policy.dpd.then(|| seconds(DPD_TIMEOUT)),
-        local: Authentication { auth: "psk", id: tunnel.local.to_string() },
+        local: Authentication { auth: "psk", id: tunnel.identity().to_string() },
         remote: Authentication { auth: "psk", id: tunnel.peer.to_string() },
         children: tunnel.pairs().enumerate().map(child).collect(),
     }

@@ -15,6 +15,7 @@ const TABLE: &str = "tunnelproof";
 const POSTROUTING: &str = "postrouting";
 const FORWARD: &str = "forward";
 const OUTPUT: &str = "output";
+const PREROUTING: &str = "prerouting";
 
 const NFPROTO_IPV4: u8 = 2;
 const SUBSYSTEM: u16 = 10;
@@ -26,21 +27,26 @@ const DELETE_TABLE: u16 = SUBSYSTEM << 8 | 2;
 const NEW_CHAIN: u16 = SUBSYSTEM << 8 | 3;
 const NEW_RULE: u16 = SUBSYSTEM << 8 | 6;
 
+const HOOK_PREROUTING: u32 = 0;
 const HOOK_FORWARD: u32 = 2;
 const HOOK_OUTPUT: u32 = 3;
 const HOOK_POSTROUTING: u32 = 4;
 /// `NF_IP_PRI_FILTER`.
 const PRIORITY_FILTER: u32 = 0;
+/// `NF_IP_PRI_NAT_DST`.
+const PRIORITY_DESTINATION_NAT: u32 = (-100_i32).cast_unsigned();
 /// `NF_IP_PRI_NAT_SRC`.
 const PRIORITY_SOURCE_NAT: u32 = 100;
 const DROP: u32 = 0;
 const ACCEPT: u32 = 1;
-/// `NFT_REG_1` holds 16 bytes; `NFT_REG_VERDICT` is 0.
+/// `NFT_REG_1` and `NFT_REG_2` hold 16 bytes each; `NFT_REG_VERDICT` is 0.
 const REGISTER: u32 = 1;
+const SECOND: u32 = 2;
 /// `NFT_PAYLOAD_NETWORK_HEADER` and `NFT_PAYLOAD_TRANSPORT_HEADER`.
 const IP: u32 = 1;
 const TRANSPORT: u32 = 2;
 const PROTOCOL_OFFSET: u32 = 9;
+const DESTINATION_PORT_OFFSET: u32 = 2;
 const SOURCE_OFFSET: u32 = 12;
 const DESTINATION_OFFSET: u32 = 16;
 /// Of the header of ICMP; then comes that of the packet that it is about.
@@ -51,6 +57,14 @@ const NAME_SIZE: usize = 16;
 /// Addresses that no router may let out to another's network (RFC 1918 section 3).
 const PRIVATE: [(Ipv4Addr, u8); 3] =
     [(Ipv4Addr::new(10, 0, 0, 0), 8), (Ipv4Addr::new(172, 16, 0, 0), 12), (Ipv4Addr::new(192, 168, 0, 0), 16)];
+
+/// The outer ports of flows that are translated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outer {
+    /// As inside, if another flow does not use it.
+    Same,
+    Within(u16, u16),
+}
 
 pub(super) struct Batch {
     bytes: Vec<u8>,
@@ -123,6 +137,48 @@ impl Batch {
                 });
             }
         }
+        batch.ended()
+    }
+
+    /// Masquerades all that leaves by an interface, and passes what comes there for the ports of IKE to an address.
+    pub fn translate_all(interface: &str, forwarded: Option<Ipv4Addr>, outer: Outer) -> Self {
+        let mut batch = Self::without_table();
+        batch.add(NEW_TABLE, NLM_F_CREATE, format!("create table {TABLE}"), |body| text(body, 1, TABLE));
+        batch.chain(PREROUTING, "nat", HOOK_PREROUTING, PRIORITY_DESTINATION_NAT);
+        for (to, port) in forwarded.into_iter().flat_map(|to| [(to, 500_u16), (to, 4500)]) {
+            batch.rule(PREROUTING, format!("rule: iifname {interface} udp dport {port} dnat to {to}"), |list| {
+                // NFT_META_IIFNAME
+                named(list, 6, interface);
+                holds(list, IP, PROTOCOL_OFFSET, &[libc::IPPROTO_UDP as u8]);
+                holds(list, TRANSPORT, DESTINATION_PORT_OFFSET, &port.to_be_bytes());
+                constant(list, REGISTER, &to.octets());
+                expression(list, "nat", |data| {
+                    // NFT_NAT_DNAT
+                    number(data, 1, 1);
+                    number(data, 2, NFPROTO_IPV4.into());
+                    number(data, 3, REGISTER);
+                });
+            });
+        }
+        batch.chain(POSTROUTING, "nat", HOOK_POSTROUTING, PRIORITY_SOURCE_NAT);
+        if let Outer::Within(first, last) = outer {
+            batch.rule(POSTROUTING, format!("rule: oifname {interface} udp masquerade to :{first}-{last}"), |list| {
+                leaves_by(list, interface);
+                holds(list, IP, PROTOCOL_OFFSET, &[libc::IPPROTO_UDP as u8]);
+                constant(list, REGISTER, &first.to_be_bytes());
+                constant(list, SECOND, &last.to_be_bytes());
+                expression(list, "masq", |data| {
+                    // NF_NAT_RANGE_PROTO_SPECIFIED
+                    number(data, 1, 2);
+                    number(data, 2, REGISTER);
+                    number(data, 3, SECOND);
+                });
+            });
+        }
+        batch.rule(POSTROUTING, format!("rule: oifname {interface} masquerade"), |list| {
+            leaves_by(list, interface);
+            expression(list, "masq", |_| ());
+        });
         batch.ended()
     }
 
@@ -264,10 +320,15 @@ fn load(list: &mut Vec<u8>, header: u32, offset: u32, length: u32) {
 }
 
 fn leaves_by(list: &mut Vec<u8>, interface: &str) {
+    // NFT_META_OIFNAME
+    named(list, 7, interface);
+}
+
+/// Goes on only if the interface that this key of `meta` asks for has this name.
+fn named(list: &mut Vec<u8>, key: u32, interface: &str) {
     expression(list, "meta", |data| {
         number(data, 1, REGISTER);
-        // NFT_META_OIFNAME
-        number(data, 2, 7);
+        number(data, 2, key);
     });
     let mut name = [0; NAME_SIZE];
     for (place, byte) in name.iter_mut().zip(interface.bytes()) {
@@ -284,6 +345,14 @@ fn stays_clear(list: &mut Vec<u8>) {
         number(data, 2, 4);
     });
     equals(list, &[0]);
+}
+
+/// Puts bytes into a register.
+fn constant(list: &mut Vec<u8>, register: u32, value: &[u8]) {
+    expression(list, "immediate", |data| {
+        number(data, 1, register);
+        nest(data, 2, |data| attribute(data, 1, |out| out.extend(value)));
+    });
 }
 
 fn verdict(list: &mut Vec<u8>, code: u32) {

@@ -63,6 +63,7 @@ impl Bare {
         let tunnel = Tunnel {
             name: TUNNEL.to_owned(),
             local: near.address(),
+            identity: None,
             peer: far.address(),
             local_nets: near.subnets().to_vec(),
             peer_nets: far.subnets().to_vec(),

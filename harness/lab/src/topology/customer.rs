@@ -27,7 +27,7 @@ pub struct Customer {
 impl Customer {
     pub(super) async fn build(lab: &Lab, plan: CustomerPlan, address: Ipv4Addr) -> Result<Self> {
         let name = format!("gateway-{}", plan.name);
-        let seat = lab.gateway(&name, &format!("c-{}", plan.name), plan.daemon, address).await?;
+        let seat = lab.gateway(&name, &format!("c-{}", plan.name), plan.daemon, address, plan.nat).await?;
         for (number, &subnet) in plan.subnets.iter().enumerate() {
             let inside = Ipv4Addr::from_bits(subnet.network().to_bits() + 1);
             let (station, interface) = lan(&plan, number);
@@ -37,13 +37,28 @@ impl Customer {
         Ok(Self { plan, tunnels: Mutex::default(), seat })
     }
 
+    /// By which others know it.
     pub fn address(&self) -> Ipv4Addr {
         self.seat.address
+    }
+
+    /// What its own link has: another one behind a NAT.
+    pub(super) fn own_address(&self) -> Ipv4Addr {
+        self.seat.own_address()
+    }
+
+    /// A tunnel as the gateway itself has to be told of it.
+    fn told(&self, tunnel: Tunnel) -> Tunnel {
+        match self.plan.nat {
+            true => Tunnel { local: self.own_address(), identity: Some(self.address()), ..tunnel },
+            false => tunnel,
+        }
     }
 
     /// Configures the gateway, which then answers the peer.
     pub async fn configure(&self, tunnel: Tunnel) -> Result<()> {
         let _clock = meter::start(Work::Laboratory);
+        let tunnel = self.told(tunnel);
         let mut tunnels = self.tunnels.lock().await;
         self.gateway()?.apply(&tunnel).await?;
         tunnels.retain(|known| known.name != tunnel.name);
@@ -153,6 +168,7 @@ impl Customer {
     /// Gives a tunnel other settings. What is up with the old ones is taken down, and comes up again with the new ones
     /// if the customer begins.
     pub(super) async fn reconfigure(&self, tunnel: Tunnel, begins: bool) -> Result<()> {
+        let tunnel = self.told(tunnel);
         let mut tunnels = self.tunnels.lock().await;
         let gateway = self.gateway()?;
         if let Some(at) = tunnels.iter().position(|known| known.name == tunnel.name) {
@@ -172,6 +188,16 @@ impl Customer {
         }
         tunnels.push(tunnel);
         self.exempt(&tunnels).await
+    }
+
+    /// Has its NAT forget its flows, and use other outer ports from now on.
+    pub(super) async fn rebind(&self) -> Result<()> {
+        match &self.seat.nat {
+            Some(nat) => nat.rebind().await,
+            None => {
+                Err(Error::Address(format!("the customer `{}` is not behind a NAT: say `nat: true`", self.plan.name)))
+            }
+        }
     }
 
     fn interfaces(&self) -> Vec<String> {

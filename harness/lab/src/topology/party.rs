@@ -62,6 +62,13 @@ impl Lab {
         self.customer(customer)?.reconfigure(tunnel, self.customers_begin()).await
     }
 
+    /// Has a customer's NAT forget its flows. It uses other outer ports from then on, and forwards nothing that it does
+    /// not know: the customer has to be heard first.
+    pub async fn rebind(&self, customer: &str) -> Result<()> {
+        let _clock = meter::start(Work::Laboratory);
+        self.customer(customer)?.rebind().await
+    }
+
     fn customers_begin(&self) -> bool {
         self.plan.initiator == Initiator::Customer
     }

@@ -67,7 +67,7 @@ impl VirtualRouter {
             Error::Address(format!("no router is planned for the VPC `{}`, only for {}", plan.vpc, known.join(", ")))
         })?;
         let name = format!("router-{}", plan.vpc);
-        let seat = lab.gateway(&name, &format!("r-{}", plan.vpc), daemon, plan.public_address).await?;
+        let seat = lab.gateway(&name, &format!("r-{}", plan.vpc), daemon, plan.public_address, false).await?;
         translate(&seat.machine, &[plan.cidr], &[]).await?;
         let machine = Arc::clone(&seat.machine);
         let (tiers, tunnels) = (Mutex::default(), Mutex::default());
@@ -125,6 +125,7 @@ impl VirtualRouter {
         let tunnel = Tunnel {
             name: format!("vpn-{}", wanted.connection.simple()),
             local: wanted.local,
+            identity: None,
             peer: wanted.peer,
             local_nets: vec![wanted.local_cidr],
             peer_nets: wanted.peer_cidrs,

@@ -174,6 +174,7 @@ impl Laboratory {
         Ok(Tunnel {
             name: Customer::tunnel_to(vpc),
             local: site.address(),
+            identity: None,
             peer: own.peer.unwrap_or(peer),
             local_nets: end.local_nets,
             peer_nets: end.peer_nets,

@@ -19,7 +19,10 @@ use ipnet::Ipv4Net;
 use policy::Daemon;
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::{WAN, before};
+use super::{
+    WAN, before,
+    nat::{self, Nat},
+};
 use crate::{
     Error, Result,
     fault::{self, Link, Place},
@@ -49,6 +52,7 @@ pub(super) struct Seat {
     /// The internet's end of the link.
     pub interface: String,
     pub machine: Arc<Machine>,
+    pub nat: Option<Nat>,
     daemon_now: Mutex<Life>,
     logs: PathBuf,
 }
@@ -67,6 +71,8 @@ pub(super) struct Wanted<'a> {
     pub name: &'a str,
     pub daemon: Daemon,
     pub address: Ipv4Addr,
+    /// Whether it is behind a NAT, which then has the address.
+    pub nat: bool,
     /// The daemon's file tree.
     pub root: &'a Path,
     /// Where the laboratory wants its log, if it does not come from the stock.
@@ -121,8 +127,10 @@ impl Stock {
     pub(super) async fn take(&self, wanted: &Wanted<'_>) -> Result<Option<Result<Seat, String>>> {
         let seat = {
             let mut parked = self.parked();
-            let fits =
-                |seat: &Seat| (&*seat.name, seat.daemon, seat.address) == (wanted.name, wanted.daemon, wanted.address);
+            let fits = |seat: &Seat| {
+                (&*seat.name, seat.daemon, seat.address, seat.nat.is_some())
+                    == (wanted.name, wanted.daemon, wanted.address, wanted.nat)
+            };
             parked.iter().position(fits).map(|at| parked.remove(at))
         };
         let Some(seat) = seat else { return Ok(None) };
@@ -138,7 +146,7 @@ impl Stock {
 
     /// A new seat, which has no way to the internet yet, as one of the stock has none.
     pub(super) async fn make(&self, wanted: &Wanted<'_>) -> Result<Seat> {
-        let Wanted { name, daemon, address, root, logs, secrets } = *wanted;
+        let Wanted { name, daemon, address, nat, root, logs, secrets } = *wanted;
         let number = self.number();
         let place = format!("{name}.{number}");
         let logs = self.logs.as_ref().map_or_else(|| logs.to_owned(), |kept| kept.join(&place));
@@ -151,15 +159,20 @@ impl Stock {
         // Hardware addresses of the internet's links are told from those of stations by their highest bit.
         let [near, far] = [0x8000, 0xc000].map(|kind| kind | number);
         let near = End { machine: &internet, interface: &interface, station: near };
-        link::connect(near, End { machine: &machine, interface: WAN, station: far }).await?;
+        let nat = if nat { Some(Nat::make(wanted, number, &machine).await?) } else { None };
+        let outside = nat.as_ref().map_or(&machine, |nat| &nat.machine);
+        link::connect(near, End { machine: outside, interface: WAN, station: far }).await?;
         internet.add_address(&interface, before(address), 30).await?;
-        machine.add_address(WAN, address, 30).await?;
+        outside.add_address(WAN, address, 30).await?;
+        if let Some(nat) = &nat {
+            nat.route(before(address)).await?;
+        }
         if secrets {
             gateway::ask_for_secrets(&machine).await?;
         }
         let machine = Arc::new(machine);
         let name = name.to_owned();
-        let seat = Seat { name, daemon, address, interface, machine, daemon_now: Mutex::new(Life::Off), logs };
+        let seat = Seat { name, daemon, address, interface, machine, nat, daemon_now: Mutex::new(Life::Off), logs };
         seat.start().await?;
         Ok(seat)
     }
@@ -239,18 +252,32 @@ impl Seat {
     /// Gives the gateway its place on the internet again. Addresses outlast an interface that is down, routes do not.
     pub async fn connect(&self) -> Result<()> {
         self.machine.bring_up(WAN).await?;
-        self.machine.add_route(Ipv4Net::default(), before(self.address)).await
+        self.machine.add_route(Ipv4Net::default(), before(self.own_address())).await
+    }
+
+    /// What its own link has.
+    pub fn own_address(&self) -> Ipv4Addr {
+        if self.nat.is_some() { nat::inside(self.address) } else { self.address }
     }
 
     pub fn place(&self) -> Place {
         let link = Link { interface: self.interface.clone(), address: self.address };
-        Place { link, machine: Arc::clone(&self.machine) }
+        let outside = self.nat.as_ref().map_or(&self.machine, |nat| &nat.machine);
+        Place {
+            link,
+            outside: Arc::clone(outside),
+            #[cfg(test)]
+            machine: Arc::clone(&self.machine),
+        }
     }
 
     async fn cut_off(&self, internet: &Machine) -> Result<()> {
         self.machine.take_down(WAN).await?;
         internet.take_down(&self.interface).await?;
         nft::clear(&self.machine).await?;
+        if let Some(nat) = &self.nat {
+            nft::clear(&nat.machine).await?;
+        }
         gateway::forget_secrets(&self.machine).await
     }
 
@@ -266,13 +293,18 @@ impl Seat {
         let policies = xfrm::policies(&self.machine).await?;
         let mut interfaces = self.machine.interfaces().await?;
         interfaces.retain(|name| name != "lo" && name != WAN);
+        let (mut tracked, mut impaired) = (0, 0);
+        for machine in [&self.machine].into_iter().chain(self.nat.as_ref().map(|nat| &nat.machine)) {
+            tracked += nft::tracked(machine).await?;
+            impaired += fault::impaired(machine).await?;
+        }
         let left = [
             (sas.len() + others.len(), "SAs"),
             (policies.len(), "IPsec policies"),
             (self.machine.routes().await?, "routes"),
             (interfaces.len(), "interfaces"),
-            (nft::tracked(&self.machine).await?, "tracked connections"),
-            (fault::impaired(&self.machine).await?, "impaired links"),
+            (tracked, "tracked connections"),
+            (impaired, "impaired links"),
         ];
         let left = left.into_iter().find(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         Ok(match left {

@@ -72,6 +72,7 @@ impl Waiting {
             address: ADDRESS,
             interface: "g1".to_owned(),
             machine: Arc::clone(&machine),
+            nat: None,
             daemon_now: Mutex::new(Life::Running(Arc::new(Knowing(Arc::clone(&knows))))),
             logs: logs.clone(),
         };
@@ -83,7 +84,8 @@ impl Waiting {
 
     async fn take(&self, daemon: Daemon) -> Option<Result<Seat, String>> {
         let nowhere = Path::new("");
-        let wanted = Wanted { name: NAME, daemon, address: ADDRESS, root: nowhere, logs: nowhere, secrets: true };
+        let wanted =
+            Wanted { name: NAME, daemon, address: ADDRESS, nat: false, root: nowhere, logs: nowhere, secrets: true };
         self.stock.take(&wanted).await.unwrap()
     }
 
