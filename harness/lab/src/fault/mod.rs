@@ -5,6 +5,8 @@
 
 mod netem;
 mod path;
+#[cfg(test)]
+mod router_tests;
 mod surgery;
 #[cfg(test)]
 pub(crate) mod tests;

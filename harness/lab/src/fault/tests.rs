@@ -27,6 +27,10 @@ pub(crate) async fn laboratory(daemons: [Daemon; 2], stock: &Arc<Stock>) -> Arc<
 
 /// A laboratory in which `near` may be behind a NAT, and the one begins or the other.
 async fn with_nat(daemons: [Daemon; 2], stock: &Arc<Stock>, nat: Option<Initiator>) -> Arc<Lab> {
+    Lab::build(plan(daemons, nat), Arc::clone(stock)).await.unwrap()
+}
+
+pub(super) fn plan(daemons: [Daemon; 2], nat: Option<Initiator>) -> Plan {
     let folder = PathBuf::from(WORKPLACE).join("cell");
     fs::create_dir_all(&folder).unwrap();
     let store = Store::open(default_root().unwrap());
@@ -46,7 +50,7 @@ async fn with_nat(daemons: [Daemon; 2], stock: &Arc<Stock>, nat: Option<Initiato
         subnets: vec![format!("10.{end}.0.0/24").parse().unwrap()],
         nat: end == 0 && nat.is_some(),
     };
-    let plan = Plan {
+    Plan {
         folder,
         routers: Default::default(),
         customers: vec![customer(0), customer(1)],
@@ -54,8 +58,7 @@ async fn with_nat(daemons: [Daemon; 2], stock: &Arc<Stock>, nat: Option<Initiato
         trees: daemons.map(tree).into(),
         standing: None,
         captured: true,
-    };
-    Lab::build(plan, Arc::clone(stock)).await.unwrap()
+    }
 }
 
 /// Numbered packets from one gateway to another; which of them arrived.
@@ -207,7 +210,7 @@ fn faults_end_with_their_cell_and_what_did_not_end_is_found_before_the_next() {
     });
 }
 
-const PROPOSAL: &str = "aes128-sha1;modp1536";
+pub(super) const PROPOSAL: &str = "aes128-sha1;modp1536";
 
 /// A tunnel between the two customers, as `near` sees it.
 pub(crate) fn tunnel(lab: &Lab, ike: IkeVersion) -> Tunnel {
