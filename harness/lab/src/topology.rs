@@ -94,11 +94,7 @@ pub struct CustomerPlan {
     pub name: String,
     pub daemon: Daemon,
     pub subnets: Vec<Ipv4Net>,
-<<<<<<< HEAD
     /// Its gateway has an address of its own network, which a device before it translates.
-=======
-    /// Whether addresses are translated between its gateway and the internet.
->>>>>>> a393570e135cf54aa6f39a9475b5bfcb2a4c8d9b
     pub nat: bool,
 }
 

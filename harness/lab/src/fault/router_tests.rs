@@ -29,7 +29,7 @@ async fn carries_on(router: Daemon, customer: Daemon) {
     let lab = Lab::build(plan, Stock::empty()).await.unwrap();
     let far = lab.customer(NAMES[1]).unwrap();
     let (local, cidr) = (lab.public_addresses()[0], "10.10.0.0/16".parse().unwrap());
-    let deployment = Deployment(Arc::clone(&lab));
+    let deployment = Deployment::new(Arc::clone(&lab));
     let made = deployment.deploy(RouterPlan { vpc: "main".into(), cidr, public_address: local }).await.unwrap();
     let (gateway, network) = ("10.10.1.1".parse().unwrap(), "10.10.1.0/24".parse().unwrap());
     made.add_tier(Tier { name: "web".into(), gateway, network }).await.unwrap();

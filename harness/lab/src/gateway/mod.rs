@@ -36,7 +36,7 @@ const DPD_TIMEOUT: u32 = 120;
 const START: Duration = Duration::from_secs(20);
 
 /// One connection as one of its ends sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tunnel {
     /// Its name in the daemon: letters, digits and hyphens.
     pub name: String,

@@ -12,12 +12,15 @@ use crate::{
     Error, Result,
     machine::{Machine, Process},
     wait::Wait,
+    xfrm,
 };
 
 const CHARON: &str = "/usr/lib/ipsec/charon";
 const CONFIGURATION: &str = "/run/strongswan.conf";
 const SOCKET: &str = "/run/charon.vici";
 const LOG: &str = "charon.log";
+/// As CloudStack has it, from its first VPN on: then the daemon gives up.
+const KEYING_TRIES: &str = "2";
 
 /// Routes are the laboratory's business; every line reaches the log even if the daemon is killed.
 const STRONGSWAN_CONF: &str = "\
@@ -76,6 +79,7 @@ struct Connection {
     rekey_time: String,
     over_time: String,
     rand_time: String,
+    keyingtries: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     dpd_delay: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,6 +170,8 @@ impl Strongswan {
         for left in [SOCKET, "/run/charon.pid"] {
             machine.remove(left).await?;
         }
+        // And its SAs, which `ipsec starter` takes away before it starts another.
+        xfrm::clear(&machine).await?;
         let secrets = if secrets::are_asked_for(&machine).await? { SECRETS_CONF } else { "" };
         machine.write_file(CONFIGURATION, [STRONGSWAN_CONF, secrets].concat().into(), 0o644).await?;
         let mut command = Command::new(CHARON);
@@ -292,6 +298,7 @@ fn connection(tunnel: &Tunnel) -> Connection {
         rekey_time: seconds(ike - margin(ike)),
         over_time: seconds(margin(ike)),
         rand_time: seconds(margin(ike)),
+        keyingtries: KEYING_TRIES,
         dpd_delay: policy.dpd.then(|| seconds(DPD_DELAY)),
         dpd_timeout: policy.dpd.then(|| seconds(DPD_TIMEOUT)),
         local: Authentication { auth: "psk", id: tunnel.identity().to_string() },

@@ -24,16 +24,42 @@ use crate::{
 /// How long a router tries to bring a tunnel up before it gives up: CloudStack 4.0's script waits for Openswan,
 /// which tries twice for 20 s (`keyingtries=2`), and then looks five times more, a second apart.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// Deploys routers in a laboratory.
-pub struct Deployment(pub Arc<Lab>);
+
+/// Deploys routers in a laboratory. A router outlives whoever manages it: a service that starts again finds it, and is
+/// given it as it is.
+pub struct Deployment {
+    lab: Arc<Lab>,
+    routers: Mutex<BTreeMap<String, Arc<VirtualRouter>>>,
+}
+
+impl Deployment {
+    pub fn new(lab: Arc<Lab>) -> Self {
+        Self { lab, routers: Mutex::default() }
+    }
+
+    /// A router that runs, or would if it were switched on.
+    async fn known(&self, plan: &RouterPlan) -> Option<Arc<VirtualRouter>> {
+        let known = self.routers.lock().unwrap_or_else(PoisonError::into_inner).get(&plan.vpc).cloned();
+        let known = known.filter(|known| known.plan == *plan)?;
+        // Whatever was begun with it is brought to its end first.
+        let _turn = known.turn.lock().await;
+        let is_there = known.seat.lock().await.is_some();
+        is_there.then(|| Arc::clone(&known))
+    }
+}
 
 impl Fabric for Deployment {
     fn deploy(&self, plan: RouterPlan) -> Future<'_, Arc<dyn Router>> {
         Box::pin(async move {
+            if let Some(router) = self.known(&plan).await {
+                self.lab.work(router.wake()).await?;
+                return Ok(Arc::new(Handle(router)) as Arc<dyn Router>);
+            }
             let vpc = plan.vpc.clone();
-            let router = Arc::new(self.0.work(VirtualRouter::build(Arc::clone(&self.0), plan)).await?);
-            self.0.known_routers().insert(vpc, Arc::downgrade(&router));
-            Ok(router as Arc<dyn Router>)
+            let router = Arc::new(self.lab.work(VirtualRouter::build(Arc::clone(&self.lab), plan)).await?);
+            self.lab.known_routers().insert(vpc.clone(), Arc::downgrade(&router));
+            self.routers.lock().unwrap_or_else(PoisonError::into_inner).insert(vpc, Arc::clone(&router));
+            Ok(Arc::new(Handle(router)) as Arc<dyn Router>)
         })
     }
 }
@@ -47,6 +73,8 @@ pub(super) struct VirtualRouter {
     /// Until it is destroyed.
     seat: AsyncMutex<Option<Seat>>,
     machine: Arc<Machine>,
+    /// Held while something is done to it.
+    turn: AsyncMutex<()>,
 }
 
 /// A tunnel, and since when its bytes count.
@@ -57,6 +85,8 @@ struct Carried {
     passive: bool,
     /// Nanoseconds since 1970.
     since_ns: u64,
+    /// What it had carried when it was applied once more as it was.
+    before: Usage,
 }
 
 impl VirtualRouter {
@@ -71,7 +101,8 @@ impl VirtualRouter {
         translate(&seat.machine, &[plan.cidr], &[]).await?;
         let machine = Arc::clone(&seat.machine);
         let (tiers, tunnels) = (Mutex::default(), Mutex::default());
-        Ok(Self { lab, plan, tiers, tunnels, seat: AsyncMutex::new(Some(seat)), machine })
+        let (seat, turn) = (AsyncMutex::new(Some(seat)), AsyncMutex::default());
+        Ok(Self { lab, plan, tiers, tunnels, seat, machine, turn })
     }
 
     async fn gateway(&self) -> Result<Arc<dyn Gateway>> {
@@ -98,7 +129,15 @@ impl VirtualRouter {
         translate(&self.machine, &[self.plan.cidr], &pairs).await
     }
 
+    /// Switches it on, if it is off.
+    async fn wake(&self) -> Result<()> {
+        if self.gateway().await.is_ok() { Ok(()) } else { self.boot().await }
+    }
+
     async fn take_tier(&self, tier: Tier) -> Result<()> {
+        if self.tiers.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&tier.name) {
+            return Ok(());
+        }
         let station = format!("{}.{}", self.plan.vpc, tier.name);
         let interface = format!("t-{}", tier.name);
         let Tier { gateway, network, .. } = tier;
@@ -119,9 +158,6 @@ impl VirtualRouter {
     /// Whether the tunnel is up, or was not asked to be; in words what there was of it otherwise.
     async fn establish(&self, wanted: cloud::router::Tunnel) -> Result<std::result::Result<(), String>> {
         let gateway = self.gateway().await?;
-        if let Some(former) = self.tunnel(wanted.connection) {
-            self.take_down(gateway.as_ref(), &former).await?;
-        }
         let tunnel = Tunnel {
             name: format!("vpn-{}", wanted.connection.simple()),
             local: wanted.local,
@@ -134,7 +170,14 @@ impl VirtualRouter {
             ike: wanted.ike,
             encapsulate: wanted.force_encapsulation,
         };
-        let carried = Carried { tunnel: tunnel.clone(), passive: wanted.passive, since_ns: now_ns() };
+        if let Some(former) = self.carried(wanted.connection) {
+            if former.tunnel == tunnel && gateway.status(&tunnel).await?.is_up() {
+                return self.count_anew(wanted.connection).await.map(Ok);
+            }
+            self.take_down(gateway.as_ref(), &former.tunnel).await?;
+        }
+        let (passive, since_ns, before) = (wanted.passive, now_ns(), Usage::default());
+        let carried = Carried { tunnel: tunnel.clone(), passive, since_ns, before };
         self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).insert(wanted.connection, carried);
         self.exempt().await?;
         self.lab.meet(&tunnel).await?;
@@ -155,6 +198,16 @@ impl VirtualRouter {
         Ok(up)
     }
 
+    /// Whoever applies a tunnel counts its bytes from then on.
+    async fn count_anew(&self, connection: Uuid) -> Result<()> {
+        let now = self.usage_of(connection).await?;
+        if let Some(carried) = self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&connection) {
+            carried.before.sent_bytes += now.sent_bytes;
+            carried.before.received_bytes += now.received_bytes;
+        }
+        Ok(())
+    }
+
     async fn status_of(&self, connection: Uuid) -> Result<TunnelStatus> {
         let Some(tunnel) = self.tunnel(connection) else { return Ok(TunnelStatus::Down) };
         let up = self.gateway().await?.status(&tunnel).await?.is_up();
@@ -163,7 +216,9 @@ impl VirtualRouter {
 
     /// Kernels count the inner packets, headers included. Two tunnels to one peer at a time are not told apart.
     async fn usage_of(&self, connection: Uuid) -> Result<Usage> {
-        let Some(Carried { tunnel, since_ns, .. }) = self.carried(connection) else { return Ok(Usage::default()) };
+        let Some(Carried { tunnel, since_ns, before, .. }) = self.carried(connection) else {
+            return Ok(Usage::default());
+        };
         let (mut sent_bytes, mut received_bytes) = (0, 0);
         for life in self.lab.lives_on(self.machine.name()).await?.iter().filter(|life| life.added_ns >= since_ns) {
             match (life.sa.source, life.sa.destination) {
@@ -172,7 +227,10 @@ impl VirtualRouter {
                 _ => {}
             }
         }
-        Ok(Usage { sent_bytes, received_bytes })
+        Ok(Usage {
+            sent_bytes: sent_bytes.saturating_sub(before.sent_bytes),
+            received_bytes: received_bytes.saturating_sub(before.received_bytes),
+        })
     }
 
     /// As if its plug were pulled: the daemon is gone, and with it all that the kernel had of its tunnels.
@@ -267,42 +325,61 @@ impl VirtualRouter {
     }
 }
 
-impl Router for VirtualRouter {
+/// The way to a router. What was begun is brought to its end, whatever becomes of who asked for it.
+struct Handle(Arc<VirtualRouter>);
+
+impl Handle {
+    fn order<T, W>(&self, work: impl FnOnce(Arc<VirtualRouter>) -> W + Send + 'static) -> Future<'_, T>
+    where
+        T: Send + 'static,
+        W: std::future::Future<Output = Result<T>> + Send + 'static,
+    {
+        let router = Arc::clone(&self.0);
+        let task = tokio::spawn(async move {
+            let _turn = router.turn.lock().await;
+            router.lab.work(work(Arc::clone(&router))).await
+        });
+        Box::pin(async move { task.await.unwrap_or_else(|e| Err(RouterError::Failed(e.to_string()))) })
+    }
+}
+
+impl Router for Handle {
     fn add_tier(&self, tier: Tier) -> Future<'_, ()> {
-        self.lab.work(self.take_tier(tier))
+        self.order(|router| async move { router.take_tier(tier).await })
     }
 
     fn remove_tier(&self, name: &str) -> Future<'_, ()> {
         let name = name.to_owned();
-        self.lab.work(async move { self.drop_tier(&name).await })
+        self.order(|router| async move { router.drop_tier(&name).await })
     }
 
     fn apply(&self, tunnel: cloud::router::Tunnel) -> Future<'_, ()> {
-        Box::pin(async move { self.lab.work(self.establish(tunnel)).await?.map_err(RouterError::NotEstablished) })
+        let applied = self.order(|router| async move { router.establish(tunnel).await });
+        Box::pin(async move { applied.await?.map_err(RouterError::NotEstablished) })
     }
 
     fn remove(&self, connection: Uuid) -> Future<'_, ()> {
-        self.lab.work(self.forget(connection))
+        self.order(move |router| async move { router.forget(connection).await })
     }
 
     fn status(&self, connection: Uuid) -> Future<'_, TunnelStatus> {
-        self.lab.work(self.status_of(connection))
+        self.0.lab.work(self.0.status_of(connection))
     }
 
     fn usage(&self, connection: Uuid) -> Future<'_, Usage> {
-        self.lab.work(self.usage_of(connection))
+        self.0.lab.work(self.0.usage_of(connection))
     }
 
     fn stop(&self) -> Future<'_, ()> {
-        self.lab.work(self.shut_down())
+        self.order(|router| async move { router.shut_down().await })
     }
 
     fn start(&self) -> Future<'_, ()> {
-        self.lab.work(self.boot())
+        self.order(|router| async move { router.boot().await })
     }
 
     fn destroy(&self) -> Future<'_, ()> {
-        self.lab.work(self.leave())
+        self.order(|router| async move { router.leave().await })
     }
 }
 

@@ -56,7 +56,7 @@ async fn cell(
     tell("build the laboratory".into());
     let lab = Lab::build(plan(job), Arc::clone(stock)).await?;
     lab::link::raise_loopback().await?;
-    let fabric = Arc::new(Deployment(Arc::clone(&lab)));
+    let fabric = Arc::new(Deployment::new(Arc::clone(&lab)));
     let service = Simulator::serve(&job.cell, lab.public_addresses(), fabric, Some(&job.folder)).await?;
     let session = Session::of_the_simulator(&service);
     let api = Api::new(&job.cell, session, notebook.clone());

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use lab::topology::Flow;
@@ -34,10 +34,10 @@ struct Stream {
     over: bool,
 }
 
-/// How many were sent along each flow.
+/// When one was sent along each flow, in nanoseconds since 1970.
 #[derive(Default)]
 struct Sent {
-    packets: u32,
+    times_ns: Vec<u64>,
     failed: Option<String>,
 }
 
@@ -75,16 +75,14 @@ impl Streams {
     /// Every packet that was sent, in the order of its stream.
     pub fn sent(&self) -> impl Iterator<Item = ProbeSent> {
         self.0.iter().flat_map(|stream| {
-            let sent = stream.sent().packets;
-            (1..=sent).flat_map(move |sequence| stream.flows.iter().map(move |flow| stream.probe(flow, sequence))).map(
-                |Probe { exchange, source, destination, sequence }| ProbeSent {
-                    exchange,
-                    source,
-                    destination,
-                    sequence,
-                    expected: Expected::Counted,
-                },
-            )
+            let times = stream.sent().times_ns.clone();
+            (1..).zip(times).flat_map(move |(sequence, time_ns)| {
+                stream.flows.iter().map(move |flow| {
+                    let Probe { exchange, source, destination, .. } = stream.probe(flow, sequence);
+                    let (expected, asked_ns) = (Expected::Counted, Some(time_ns));
+                    ProbeSent { exchange, source, destination, sequence, expected, asked_ns }
+                })
+            })
         })
     }
 }
@@ -105,7 +103,7 @@ impl Stream {
         if let Some(reason) = &sent.failed {
             return Err(Failure::Broken(reason.clone()));
         }
-        let last = sent.packets;
+        let last = sent.times_ns.len() as u32;
         let since = if flowing { last.saturating_sub(1) } else { last.saturating_sub(PERIODS) };
         if last < PERIODS {
             return Ok(false);
@@ -128,7 +126,7 @@ async fn send(exchange: u32, every: Duration, flows: Arc<Vec<Flow>>, sent: Arc<M
     for sequence in 1.. {
         ticks.tick().await;
         // Counted first: what was sent and is not accounted for would be a stranger in the capture.
-        sent.lock().unwrap_or_else(PoisonError::into_inner).packets += 1;
+        sent.lock().unwrap_or_else(PoisonError::into_inner).times_ns.push(now_ns());
         for Flow { from, to } in &*flows {
             let probe = Probe { exchange, source: from.address(), destination: to.address(), sequence };
             if let Err(e) = from.send(&probe).await {
@@ -137,4 +135,9 @@ async fn send(exchange: u32, every: Duration, flows: Arc<Vec<Flow>>, sent: Arc<M
             }
         }
     }
+}
+
+/// Of the clock that captures use.
+fn now_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }

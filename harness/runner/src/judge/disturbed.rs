@@ -13,6 +13,10 @@ pub(super) struct Disturbed {
     pub loses: bool,
     pub doubles: bool,
     pub reorders: bool,
+    /// What is on its way when an SA ends comes too late.
+    pub delays: bool,
+    /// Who counts bytes for the cloud begins anew.
+    pub recounts: bool,
     pub corrupts: bool,
     /// A machine or a daemon ends without a word, so that its peer goes on alone.
     pub forgets: bool,
@@ -32,6 +36,7 @@ impl Disturbed {
                     all.doubles |= !impairment.duplicate.is_none();
                     all.reorders |= !impairment.reorder.is_none() || impairment.jitter_ms > 0;
                     all.corrupts |= !impairment.corrupt.is_none();
+                    all.delays |= impairment.delay_ms > 0;
                 }
                 Step::Link { change: LinkChange::Down | LinkChange::Mtu { .. }, .. } | Step::Partition { .. } => {
                     all.loses = true;
@@ -49,6 +54,7 @@ impl Disturbed {
                     all.doubles |= matches!(surgery.action, Action::Duplicate | Action::Replay(_));
                 }
                 Step::Change { .. } => all.changes = true,
+                Step::Kill(Victim::Service) | Step::KillDuring(_) => all.recounts = true,
                 _ => {}
             }
         }
@@ -58,7 +64,7 @@ impl Disturbed {
 
     /// Whether every packet that one end sends arrives at the other.
     pub fn is_lossless(&self) -> bool {
-        !(self.loses || self.doubles || self.corrupts || self.operates)
+        !(self.loses || self.doubles || self.delays || self.corrupts || self.operates)
     }
 
     /// Whether both ends know at any time what the other knows.

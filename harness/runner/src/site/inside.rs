@@ -34,7 +34,7 @@ pub(crate) async fn serve(job: SiteJob, channel: Channel) -> Result<()> {
     };
     let lab = Lab::build(plan, Stock::empty()).await?;
     channel.send(&News::Ready(Addresses { public: lab.public_addresses(), customers: lab.customer_addresses() }))?;
-    let routers = Arc::new(Routers { deployment: Deployment(lab), deployed: Mutex::default() });
+    let routers = Arc::new(Routers { deployment: Deployment::new(lab), deployed: Mutex::default() });
     let mut requests = requests(channel.clone());
     while let Some(Asked { id, request }) = requests.recv().await {
         let (routers, channel) = (Arc::clone(&routers), channel.clone());

@@ -88,6 +88,10 @@ pub struct ProbeSent {
     pub destination: Ipv4Addr,
     pub sequence: u32,
     pub expected: Expected,
+    /// When its guest was asked to send it, in nanoseconds since 1970, if that is known: where nobody tells the guest the
+    /// way, it is never seen.
+    #[serde(default)]
+    pub asked_ns: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -79,6 +79,8 @@ pub(super) struct Auditor<'a> {
     classes: Vec<BTreeMap<Class, u64>>,
     /// By point and MTU, the frames that tell it and the first of them.
     path_mtus: BTreeMap<(usize, u16), [u64; 2]>,
+    /// For each point the first of its name: a gateway that is made anew has its place on the internet, captured anew.
+    places: Vec<usize>,
     internet: Vec<InternetPoint>,
     tunnels: Tunnels,
     strays: Strays,
@@ -108,6 +110,7 @@ impl<'a> Auditor<'a> {
             points: Vec::new(),
             classes: Vec::new(),
             path_mtus: BTreeMap::new(),
+            places: Vec::new(),
             internet: Vec::new(),
             tunnels: Tunnels::new(&facts.sas, &mut findings),
             strays: Strays::default(),
@@ -126,6 +129,8 @@ impl<'a> Auditor<'a> {
     /// Those that are new, before the first frame of them.
     pub(super) fn add_points(&mut self, points: &[pcapng::Point]) {
         for point in points {
+            let known = self.points.iter().position(|known| known.name == point.name);
+            self.places.push(known.unwrap_or(self.points.len()));
             let classes = BTreeMap::new();
             self.points.push(PointAccount { name: point.name.clone(), side: side_of(point), classes });
             self.classes.push(BTreeMap::new());
@@ -166,7 +171,7 @@ impl<'a> Auditor<'a> {
     }
 
     pub(super) fn finish(mut self) -> Account {
-        let flows = self.probes.finish(&self.points, &self.internet, &self.tunnels, self.facts, &mut self.findings);
+        let flows = self.probes.finish(&self.points, &self.places, &self.internet, &self.tunnels, self.facts, &mut self.findings);
         let Ike { negotiations, messages, left_out, encryption_keys } = self.negotiations.finish(&mut self.findings);
         for (code, &count) in self.found.iter().filter(|(_, count)| **count > KEPT) {
             let first = self.findings.iter().find(|finding| finding.code == *code).cloned();
@@ -394,7 +399,7 @@ impl<'a> Auditor<'a> {
             return Err(outside(format!("the inner packet goes from {source} to {destination}")));
         }
         if let Some(probe) = Probe::within(&inner) {
-            self.probes.protected(frame.number, frame.point, sa, &inner, &probe, &mut self.findings)?;
+            self.probes.protected(frame.number, self.places[frame.point], sa, &inner, &probe, &mut self.findings)?;
         }
         Ok(CLASS)
     }

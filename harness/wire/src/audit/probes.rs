@@ -106,6 +106,7 @@ impl Probes {
     pub(super) fn finish(
         &self,
         points: &[PointAccount],
+        places: &[usize],
         internet: &[InternetPoint],
         tunnels: &Tunnels,
         facts: &Facts,
@@ -121,7 +122,10 @@ impl Probes {
                         || internet[point].has_seen(from, to)
                         || tunnels.was_seen_at(sa, point))
             };
-            (0..points.len()).filter(must_pass).collect()
+            let mut way: Vec<_> = (0..points.len()).filter(must_pass).map(|point| places[point]).collect();
+            way.sort_unstable();
+            way.dedup();
+            way
         };
         let mut ways: HashMap<Sa, Vec<usize>> = HashMap::new();
         for (index, sighted) in self.sent.iter().enumerate() {
@@ -163,7 +167,7 @@ impl Probes {
 impl FlowAccount {
     /// Puts down when a probe was sent, and whether it was lost. Those of a flow come in the order of their numbers.
     fn time(&mut self, Sighted { probe, clear: [_, received], sent_ns, .. }: &Sighted) {
-        let Some(sent_ns) = *sent_ns else { return };
+        let Some(sent_ns) = sent_ns.or(probe.asked_ns) else { return };
         if self.first_sent_ns == 0 {
             self.first_sent_ns = sent_ns;
         }

@@ -104,7 +104,7 @@ impl Lab {
     }
 
     fn probe(&mut self, sequence: u32, source: Ipv4Addr, destination: Ipv4Addr, expected: Expected) -> Probe {
-        self.facts.probes.push(ProbeSent { exchange: 1, source, destination, sequence, expected });
+        self.facts.probes.push(ProbeSent { exchange: 1, source, destination, sequence, expected, asked_ns: None });
         Probe { exchange: 1, source, destination, sequence }
     }
 
