@@ -125,8 +125,13 @@ impl Faults {
         self.any.load(Ordering::Relaxed)
     }
 
-    async fn begin(&self) -> tokio::sync::MutexGuard<'_, State> {
+    /// A fault that is not done here, and so not undone here.
+    pub fn note(&self) {
         self.any.store(true, Ordering::Relaxed);
+    }
+
+    async fn begin(&self) -> tokio::sync::MutexGuard<'_, State> {
+        self.note();
         self.state.lock().await
     }
 

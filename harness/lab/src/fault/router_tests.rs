@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cloud::router::{Fabric, RouterPlan, Tier, Tunnel, TunnelStatus};
+use cloud::router::{Fabric, Router, RouterPlan, Tier, Tunnel, TunnelStatus};
 use policy::{Daemon, IkeVersion, Initiator, Policy, PreSharedKey};
 use scenario::fault::LinkChange;
 use uuid::Uuid;
@@ -21,8 +21,8 @@ async fn held(lab: &Lab, party: &str) -> usize {
     xfrm::sas(&lab.place(party).await.unwrap().machine).await.unwrap().sas.len()
 }
 
-/// A router whose daemon is killed and started again, and killed while its tunnel is removed.
-async fn carries_on(router: Daemon, customer: Daemon) {
+/// A laboratory in which a router has brought up a tunnel to the customer `far`.
+async fn with_router(router: Daemon, customer: Daemon, ike: IkeVersion) -> (Arc<Lab>, Arc<dyn Router>, Tunnel) {
     let mut plan = plan([router, customer], Some(Initiator::Cloud));
     plan.customers.remove(0);
     plan.routers.insert("main".into(), router);
@@ -43,7 +43,7 @@ async fn carries_on(router: Daemon, customer: Daemon) {
         key: PreSharedKey::new("a key of the two"),
         passive: false,
         wait: true,
-        ike: IkeVersion::V1,
+        ike,
         force_encapsulation: false,
         split: false,
     };
@@ -61,7 +61,12 @@ async fn carries_on(router: Daemon, customer: Daemon) {
     };
     far.configure(theirs).await.unwrap();
     made.apply(tunnel.clone()).await.unwrap();
+    (lab, made, tunnel)
+}
 
+/// A router whose daemon is killed and started again, and killed while its tunnel is removed.
+async fn carries_on(router: Daemon, customer: Daemon) {
+    let (lab, made, tunnel) = with_router(router, customer, IkeVersion::V1).await;
     lab.kill_daemon("main").await.unwrap();
     assert_eq!(made.status(tunnel.connection).await.unwrap(), TunnelStatus::Up, "the kernel goes on");
     let before = held(&lab, "far").await;
@@ -83,7 +88,6 @@ async fn carries_on(router: Daemon, customer: Daemon) {
     lab.finish_capture().await.unwrap();
     made.destroy().await.unwrap();
     assert!(lab.kill_daemon("main").await.is_err(), "there is no such router any more");
-    drop(far);
     lab.leave().await.unwrap();
     assert_eq!(lab.failure(), None);
 }
@@ -98,4 +102,19 @@ fn a_router_whose_daemon_was_killed_begins_again_and_forgets_without_it_libreswa
 #[ignore = "runs in a guest: see tests/in-guest"]
 fn a_router_whose_daemon_was_killed_begins_again_and_forgets_without_it_strongswan() {
     in_a_worker(carries_on(Daemon::Strongswan, Daemon::Libreswan));
+}
+
+#[test]
+#[ignore = "runs in a guest: see tests/in-guest"]
+fn a_router_forgets_a_tunnel_to_a_customer_that_will_never_answer() {
+    in_a_worker(async {
+        // charon keeps what it has until its peer has confirmed that it is deleted.
+        let (lab, made, tunnel) = with_router(Daemon::Strongswan, Daemon::Strongswan, IkeVersion::V2).await;
+        lab.power_off("far").await.unwrap();
+        made.remove(tunnel.connection).await.unwrap();
+        assert_eq!(held(&lab, "main").await, 0);
+        lab.finish_capture().await.unwrap();
+        made.destroy().await.unwrap();
+        lab.leave().await.unwrap();
+    });
 }

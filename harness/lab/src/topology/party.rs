@@ -25,6 +25,7 @@ impl Lab {
     /// Kills the daemon as `kill -9` does: the kernel keeps what it has of tunnels.
     pub async fn kill_daemon(&self, party: &str) -> Result<()> {
         let _clock = meter::start(Work::Daemons);
+        self.faults.note();
         match self.party(party)? {
             Party::Router(router) => router.kill_daemon().await,
             Party::Customer(customer) => {
@@ -45,6 +46,7 @@ impl Lab {
     /// Pulls the plug of a customer's gateway: what is only in memory is gone.
     pub async fn power_off(&self, customer: &str) -> Result<()> {
         let _clock = meter::start(Work::Laboratory);
+        self.faults.note();
         self.customer(customer)?.power_off().await
     }
 
