@@ -85,6 +85,10 @@ pub struct ChoiceArguments {
     /// Of the chosen cells only this part, such as 1/4: several machines do all of them together
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
+    /// Do not hold each tunnel that comes up for one lifetime of its SAs, with packets across the rekey. Without virtual
+    /// time it is not held in any case
+    #[arg(long)]
+    pub brief: bool,
 }
 
 #[derive(Debug, Args)]
@@ -98,6 +102,10 @@ pub struct ReportArguments {
     /// Hold the results against this file of expected ones
     #[arg(long, value_name = "FILE")]
     pub expect: Option<PathBuf>,
+    /// Judge the cells of these scenario files, or folders of them, again: their expectations may be other ones than when
+    /// they were run, their other steps may not. Nothing is run
+    #[arg(long, value_name = "PATH")]
+    pub rejudge: Vec<String>,
     /// Print the record on standard output
     #[arg(long)]
     pub json: bool,

@@ -10,6 +10,11 @@ pub enum Error {
     File { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Lab(#[from] lab::Error),
+    #[error(
+        "{cell}: the step `{taken}` was taken, and `{asked}` is asked for: only expectations can be judged again; run the \
+         cell"
+    )]
+    OtherSteps { cell: String, taken: String, asked: String },
     #[error("the cloud does not start: {0}")]
     Cloud(#[from] cloud::CloudError),
 }

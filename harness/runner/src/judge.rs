@@ -3,7 +3,7 @@
 
 mod disturbed;
 mod failure;
-mod history;
+pub(crate) mod history;
 mod kernel;
 mod packets;
 mod quick_mode;

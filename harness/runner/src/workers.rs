@@ -90,7 +90,7 @@ impl schedule::Hand for Hand<'_> {
         let folder = self.out.join("cells").join(&cell.id);
         let observed = self.observe(cell, &folder, &mut record, progress);
         let judging = Instant::now();
-        if let Err(e) = observed.and_then(|()| self.judge(cell, &folder, &mut record)) {
+        if let Err(e) = observed.and_then(|()| rejudge::judge(cell, &folder, &mut record)) {
             record.verdict = Verdict::Broken;
             record.reason = e.to_string();
         }
@@ -164,32 +164,6 @@ impl Hand<'_> {
             }
         }
         self.worker = Some(worker);
-        Ok(())
-    }
-
-    /// Audits the capture and judges, outside of the worker.
-    fn judge(&self, cell: &Cell, folder: &Path, record: &mut CellRecord) -> Result<()> {
-        let (observation, facts) = Observation::read(folder)?;
-        let path = folder.join(observation::CAPTURE);
-        let file = fs::File::open(&path).map_err(Error::file(&path))?;
-        let account = match pcapng::Reader::new(file).and_then(|reader| audit::audit_reader(reader, &facts)) {
-            Ok(account) => account,
-            // A laboratory that broke may have left half a capture, or none.
-            Err(_) if observation.broken.is_some() => audit::Account::default(),
-            Err(e) => return Err(Error::file(&path)(std::io::Error::other(e))),
-        };
-        observation::write_ike_keys(&account, folder)?;
-        // What the audit has to say about a frame stands beside it where it is looked at.
-        let capture = fs::read(&path).map_err(Error::file(&path))?;
-        if let Ok(annotated) = pcapng::annotate(&capture, &audit::comments(&account)) {
-            fs::write(&path, annotated).map_err(Error::file(&path))?;
-        }
-        let prediction = judge::predict(cell);
-        let evidence =
-            Evidence { cell, prediction: &prediction, observation: &observation, facts: &facts, account: &account };
-        let judgement = judge::judge(&evidence);
-        fill(record, observation, judgement, cell, folder)?;
-        record.account = Some(account);
         Ok(())
     }
 

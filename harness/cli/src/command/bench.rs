@@ -25,7 +25,7 @@ use crate::{
 /// The same cells twice: each in a laboratory with a cloud, a capture and an audit; and their tunnels alone, between two
 /// daemons that are driven over their sockets by a loop.
 pub fn run(arguments: &BenchArguments) -> Result<Outcome, Failure> {
-    let choice = ChoiceArguments { cells: arguments.cells, seed: 1, shard: None };
+    let choice = ChoiceArguments { cells: arguments.cells, seed: 1, shard: None, brief: true };
     let cells = files::choose(&arguments.what, choice)?.cells;
     let machines = machines(arguments.world, Clock::Virtual, &cells)?;
     let jobs = arguments.jobs.map_or_else(processors, std::num::NonZero::get);

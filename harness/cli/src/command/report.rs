@@ -6,9 +6,18 @@ use std::{
 };
 
 use runner::record::Record;
+use scenario::{Cell, Selection};
 
-use super::{Failure, Outcome, conclusion, expect::Expect, run::fresh};
-use crate::arguments::ReportArguments;
+use super::{
+    Failure, Outcome,
+    conclusion::{self, count},
+    expect::Expect,
+    run::fresh,
+};
+use crate::{
+    arguments::{ChoiceArguments, ReportArguments},
+    files,
+};
 
 pub fn run(arguments: &ReportArguments) -> Result<Outcome, Failure> {
     let expected = arguments.expect.as_deref().map(Expect::load).transpose()?;
@@ -30,10 +39,37 @@ pub fn run(arguments: &ReportArguments) -> Result<Outcome, Failure> {
             ::report::adopt(cell, from, &out)?;
         }
     }
+    if !arguments.rejudge.is_empty() {
+        rejudge(&mut record, &arguments.rejudge, &out)?;
+    }
     if let Some(expected) = &expected {
         expected.of_record(&mut record)?;
     }
     conclusion::conclude(&record, &out, arguments.json, true)
+}
+
+/// Judges those cells of a record again that these files have, by what they expect now.
+fn rejudge(record: &mut Record, files: &[String], out: &Path) -> Result<(), Failure> {
+    let choice = ChoiceArguments { cells: Selection::Full, seed: 1, shard: None, brief: false };
+    let known: HashMap<String, Cell> =
+        files::choose(files, choice)?.cells.into_iter().map(|cell| (cell.id.clone(), cell)).collect();
+    let mut judged = 0;
+    for cell in &mut record.cells {
+        let folder = out.join("cells").join(&cell.id);
+        let Some(now) = known.get(&cell.id).filter(|_| folder.is_dir()) else { continue };
+        // It was held if it was not a brief run, and its steps tell.
+        let is_held = cell.steps.len() > now.steps.len() + 2 && runner::held(now.clone()).steps.len() > now.steps.len();
+        let now = if is_held { runner::held(now.clone()) } else { now.clone() };
+        runner::rejudge(&now, &folder, cell).map_err(|e| Failure::Input(e.to_string()))?;
+        judged += 1;
+    }
+    if judged == 0 {
+        let files = files.join(", ");
+        return Err(Failure::Input(format!("no cell of {files} is in the record with its evidence: name other files")));
+    }
+    eprintln!("{} judged again", count(judged, "cell"));
+    record.diagnoses = runner::diagnose(&record.cells);
+    Ok(())
 }
 
 /// A run's folder, of which a record may be named as well.

@@ -77,7 +77,7 @@ fn cells(folder: &Path, wanted: Option<Selection>) -> Vec<Cell> {
             match scenario::load(&path) {
                 Ok(scenario) => {
                     let usual = if scenario.size() > FEW { Selection::Pairwise } else { Selection::Full };
-                    cells.extend(scenario.select(wanted.unwrap_or(usual), SEED));
+                    cells.extend(scenario.select(wanted.unwrap_or(usual), SEED).into_iter().map(runner::held));
                 }
                 Err(diagnostics) => panic!("{diagnostics}"),
             }

@@ -127,7 +127,7 @@ impl FarSide for Customers {
         Err(self.no_packets())
     }
 
-    fn end_streams(&mut self, _: Option<(&str, &str)>) {}
+    async fn end_streams(&mut self, _: Option<(&str, &str)>) {}
 
     async fn fault(&mut self, _: &Step) -> Result<String, Failure> {
         Err(self.no_packets())

@@ -216,8 +216,9 @@ impl FarSide for Laboratory {
         self.traffic.stream(&self.lab, cell, between, every)
     }
 
-    fn end_streams(&mut self, connection: Option<(&str, &str)>) {
+    async fn end_streams(&mut self, connection: Option<(&str, &str)>) {
         self.traffic.streams.end(connection);
+        self.traffic.streams.settle().await;
     }
 
     async fn fault(&mut self, step: &Step) -> Result<String, Failure> {

@@ -94,7 +94,7 @@ pub(crate) trait FarSide {
     async fn stream(&mut self, cell: &Cell, between: &[Party; 2], every: Duration) -> Result<String, Failure>;
 
     /// Ends the streams between a VPC and a customer; without them, all.
-    fn end_streams(&mut self, connection: Option<(&str, &str)>);
+    async fn end_streams(&mut self, connection: Option<(&str, &str)>);
 
     /// Does to links, machines and messages what a step says.
     async fn fault(&mut self, step: &Step) -> Result<String, Failure>;
@@ -137,7 +137,7 @@ impl<'a, F: FarSide> Drive<'a, F> {
                 break;
             }
         }
-        self.far.end_streams(None);
+        self.far.end_streams(None).await;
         Ok(())
     }
 
@@ -181,7 +181,7 @@ impl<'a, F: FarSide> Drive<'a, F> {
         match step {
             Step::Connect { vpc, customer } => self.api.connect(&self.far, vpc, customer).await,
             Step::Disconnect { vpc, customer } => {
-                self.far.end_streams(Some((vpc, customer)));
+                self.far.end_streams(Some((vpc, customer))).await;
                 self.api.disconnect(vpc, customer).await
             }
             Step::Expect(Expectation::Connection { state, within }) => self.expect(*state, *within).await,

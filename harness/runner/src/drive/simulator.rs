@@ -6,9 +6,11 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use cloud::{CloudError, Config, Credentials, Fabric, Log, Service, StoreLocation};
+use lab::wait::Wait;
 use scenario::{Cell, Step, fault::Victim};
 use tokio::{
     net::TcpListener,
@@ -16,6 +18,9 @@ use tokio::{
 };
 
 use super::Failure;
+
+/// How long the address of a service that was killed may be taken.
+const RELEASE: Duration = Duration::from_secs(10);
 
 /// A service of a cell's profile.
 pub(crate) struct Simulator {
@@ -52,7 +57,8 @@ impl Simulator {
             // One permit is kept for whoever is not waiting just now.
             log: Some(Log::new(move |line| if line.step == "Changed" { bell.notify_one() })),
         };
-        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await;
+        let listener = listener.map_err(|e| Failure::Broken(format!("the cloud cannot listen on loopback: {e}")))?;
         let address = listener.local_addr().map_err(|e| Failure::Broken(e.to_string()))?;
         let service = Service::start(config.clone(), Arc::clone(&fabric), listener).await.map_err(broken)?;
         let (endpoint, credentials) = (service.endpoint(), service.credentials().clone());
@@ -82,7 +88,14 @@ impl Simulator {
     pub async fn restart(&self) -> Result<(), Failure> {
         let mut service = self.service.lock().await;
         if service.is_none() {
-            let listener = listen(self.address).await?;
+            let wait = Wait::new(format!("{} to be free", self.address), RELEASE);
+            // The tasks of the one that was killed end when they are next looked at.
+            let listener = loop {
+                match TcpListener::bind(self.address).await {
+                    Ok(listener) => break listener,
+                    Err(e) => wait.again(e).await?,
+                }
+            };
             *service =
                 Some(Service::start(self.config.clone(), Arc::clone(&self.fabric), listener).await.map_err(broken)?);
         }
@@ -98,11 +111,6 @@ impl Simulator {
 
 fn kills_it(cell: &Cell) -> bool {
     cell.steps.iter().any(|step| matches!(step, Step::Kill(Victim::Service) | Step::KillDuring(_)))
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|e| Failure::Broken(format!("the cloud cannot listen on {address}: {e}")))
 }
 
 fn broken(e: CloudError) -> Failure {

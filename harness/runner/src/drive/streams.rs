@@ -8,7 +8,7 @@ use std::{
 use lab::topology::Flow;
 use tokio::{
     task::JoinHandle,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use wire::{
     audit::{Expected, ProbeSent},
@@ -16,9 +16,11 @@ use wire::{
 };
 
 use super::Failure;
+use crate::judge::history::STOPPED;
 
-/// So many periods without a packet, and a flow has stopped.
-const PERIODS: u32 = 3;
+/// How long a packet may be on its way, and how often it is looked for.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Every stream of a cell, those that are over too.
 #[derive(Default)]
@@ -59,6 +61,14 @@ impl Streams {
         }
     }
 
+    /// Waits until what was sent last has arrived, as far as it does.
+    pub async fn settle(&self) {
+        let deadline = Instant::now() + ON_ITS_WAY;
+        while Instant::now() < deadline && !self.0.iter().all(Stream::is_settled) {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Whether packets arrive along every flow of every stream, or along none.
     pub fn are(&self, flowing: bool) -> Result<bool, Failure> {
         let mut open = self.0.iter().filter(|stream| !stream.over).peekable();
@@ -96,19 +106,22 @@ impl Stream {
         Probe { exchange: self.exchange, source: from.address(), destination: to.address(), sequence }
     }
 
-    /// Flowing is a flow whose last packet arrived but for one that may be on its way; stopped, one of whose last packets
-    /// none did.
+    fn is_settled(&self) -> bool {
+        let last = self.sent().times_ns.len() as u32;
+        last == 0 || self.flows.iter().all(|flow| flow.to.has_received(&self.probe(flow, last)))
+    }
+
+    /// Flowing is a flow of whose last packets one arrived; stopped, one of whose last packets none did.
     fn is(&self, flowing: bool) -> Result<bool, Failure> {
         let sent = self.sent();
         if let Some(reason) = &sent.failed {
             return Err(Failure::Broken(reason.clone()));
         }
         let last = sent.times_ns.len() as u32;
-        let since = if flowing { last.saturating_sub(1) } else { last.saturating_sub(PERIODS) };
-        if last < PERIODS {
+        if last < STOPPED {
             return Ok(false);
         }
-        let arrived = |flow: &Flow| (since.max(1)..=last).any(|n| flow.to.has_received(&self.probe(flow, n)));
+        let arrived = |flow: &Flow| (last - STOPPED + 1..=last).any(|n| flow.to.has_received(&self.probe(flow, n)));
         Ok(self.flows.iter().all(|flow| arrived(flow) == flowing))
     }
 }

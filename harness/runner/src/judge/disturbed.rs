@@ -81,6 +81,9 @@ impl Disturbed {
         if self.reorders && is(&[Code::ReorderedSequence]) {
             return Some("packets overtake each other");
         }
+        if self.delays && is(&[Code::PacketAfterDelete]) {
+            return Some("packets are late");
+        }
         if self.corrupts && is(&[Code::WrongIntegrity, Code::MalformedPacket, Code::UnknownSpi, Code::WrongHash]) {
             return Some("packets are damaged");
         }

@@ -16,6 +16,9 @@ use crate::{
 /// Times of the API have whole seconds, and what is waited for is looked at once a second.
 const SECOND: u64 = 1_000;
 
+/// So many packets in a row that do not arrive, and a flow has stopped.
+pub(crate) const STOPPED: u32 = 3;
+
 /// Every expectation about a stretch of time holds.
 pub(super) fn over_time(evidence: &Evidence<'_>) -> Option<Check> {
     let mut told = Vec::new();
@@ -146,7 +149,8 @@ impl History<'_> {
             let lost = |from_ns: u64, until_ns: Option<u64>| {
                 at(from_ns) <= time && until_ns.is_none_or(|until| time < at(until))
             };
-            !flow.losses.iter().any(|loss| lost(loss.from_ns, loss.until_ns))
+            let mut stops = flow.losses.iter().filter(|loss| loss.packets >= u64::from(STOPPED));
+            !stops.any(|loss| lost(loss.from_ns, loss.until_ns))
         };
         let state = |time: u64| {
             let mut begun = flows.iter().filter(|flow| at(flow.first_sent_ns) <= time).peekable();
