@@ -287,7 +287,9 @@ impl Lab {
     pub async fn holds_sas(&self, of: &str) -> Result<bool> {
         let names = [format!("router-{of}"), format!("gateway-{of}")];
         for log in &*self.sa_logs.lock().await {
-            if names.iter().any(|name| name == log.machine()) && log.seen().lives.iter().any(|life| life.deleted_ns.is_none()) {
+            if names.iter().any(|name| name == log.machine())
+                && log.seen().lives.iter().any(|life| life.deleted_ns.is_none())
+            {
                 return Ok(true);
             }
         }

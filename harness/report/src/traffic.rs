@@ -75,7 +75,17 @@ mod tests {
     const BRANCH: Ipv4Addr = Ipv4Addr::new(172, 16, 10, 10);
 
     fn flow(exchange: u32, sent: u64, protected: u64, received: u64) -> FlowAccount {
-        FlowAccount { exchange, source: WEB, destination: BRANCH, sent, protected, received, first_sent_ns: 0, last_sent_ns: 0, losses: Vec::new() }
+        FlowAccount {
+            exchange,
+            source: WEB,
+            destination: BRANCH,
+            sent,
+            protected,
+            received,
+            first_sent_ns: 0,
+            last_sent_ns: 0,
+            losses: Vec::new(),
+        }
     }
 
     #[test]

@@ -88,7 +88,8 @@ steps:
 
     #[test]
     fn a_tunnel_that_carries_packets_is_held_before_it_ends() {
-        let steps = "  - exchange: { between: [main, branch], packets: 2 }\n  - disconnect: { vpc: main, customer: branch }";
+        let steps =
+            "  - exchange: { between: [main, branch], packets: 2 }\n  - disconnect: { vpc: main, customer: branch }";
         let cell = held(cell("", steps));
         assert_eq!(cell.steps.len(), 7);
         assert!(matches!(cell.steps[3], Step::Hold(lifetime) if lifetime.as_secs() == 3_600));

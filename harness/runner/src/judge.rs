@@ -283,9 +283,11 @@ fn is_passed_through(cell: &Cell, before: Option<&str>, state: &str) -> bool {
     let reboots = cell.steps.iter().any(|step| {
         matches!(step, Step::RebootRouter(_) | Step::StopRouter(_) | Step::RestartVpc { .. } | Step::Reset { .. })
     });
+    // A service that begins again takes every tunnel for lost until it has looked.
+    let killed = cell.steps.iter().any(|step| matches!(step, Step::Kill(_) | Step::KillDuring(_)));
     let looked_early = before == Some(ConnectionState::Connecting.name());
     state == "deleted"
         || is(ConnectionState::Pending)
         || current && is(ConnectionState::Connecting)
-        || current && is(ConnectionState::Disconnected) && (looked_early || reboots)
+        || is(ConnectionState::Disconnected) && (killed || current && (looked_early || reboots))
 }

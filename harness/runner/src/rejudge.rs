@@ -129,7 +129,10 @@ steps:
         let aligned = aligned(&now, taken(&then)).unwrap();
         let texts: Vec<_> = aligned.iter().map(|step| (step.text.as_str(), step.begin_ms)).collect();
         let never = "expect never Error for 60s";
-        assert_eq!(texts, [("create", 0), ("connect main -> branch", 10), ("hold 5m", 30), (never, 39), ("delete", 40)]);
+        assert_eq!(
+            texts,
+            [("create", 0), ("connect main -> branch", 10), ("hold 5m", 30), (never, 39), ("delete", 40)]
+        );
     }
 
     #[test]

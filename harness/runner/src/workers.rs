@@ -13,15 +13,14 @@ use lab::{
 };
 use policy::{Daemon, End, Group, Proposal};
 use scenario::Cell;
-use wire::{audit, pcapng};
 
 use crate::{
-    Error, Result,
-    judge::{self, Evidence},
+    Result,
     message::{Job, News, Order},
-    observation::{self, Observation},
+    observation,
     record::{self, CellRecord, Verdict},
-    schedule::{self, Machines, Progress, blank, fill},
+    rejudge,
+    schedule::{self, Machines, Progress, blank},
 };
 
 /// A worker that says nothing for so long, by the clock on the wall, is stuck.

@@ -32,7 +32,8 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
     let expected = arguments.expect.as_deref().map(Expect::load).transpose()?;
     let earlier = arguments.reuse.as_deref().map(Earlier::load).transpose()?;
     let ground = ground(arguments, &cells)?;
-    let is_held = !arguments.choice.brief && matches!(&ground, Ground::Machines(machines) if machines.has_virtual_time());
+    let is_held =
+        !arguments.choice.brief && matches!(&ground, Ground::Machines(machines) if machines.has_virtual_time());
     let cells: Vec<Cell> = if is_held { cells.into_iter().map(runner::held).collect() } else { cells };
     let out = match &arguments.out {
         Some(out) => out.clone(),

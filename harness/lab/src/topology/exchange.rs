@@ -48,7 +48,14 @@ impl Lab {
                 let (source, destination) = (from.address(), to.address());
                 let probe = Probe { exchange: number, source, destination, sequence };
                 from.send(&probe).await?;
-                exchange.sent.push(ProbeSent { exchange: number, source, destination, sequence, expected, asked_ns: None });
+                exchange.sent.push(ProbeSent {
+                    exchange: number,
+                    source,
+                    destination,
+                    sequence,
+                    expected,
+                    asked_ns: None,
+                });
                 pending.push((to, probe));
             }
         }

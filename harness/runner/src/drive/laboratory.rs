@@ -14,10 +14,7 @@ use lab::{
     topology::{Customer, CustomerPlan, Deployment, Lab, Plan, Stock},
 };
 use policy::End;
-use scenario::{
-    Cell, Gateway, Party, Step,
-    fault::Victim,
-};
+use scenario::{Cell, Gateway, Party, Step, fault::Victim};
 use wire::{
     audit::{Demanded, Expected, Facts, IkeKeys, SaKeys},
     hex,
@@ -274,7 +271,11 @@ impl Drive<'_, Laboratory> {
         let routers = self.api.router_addresses();
         let customers = self.cell.customers.keys().filter_map(|name| self.far.address(name).ok());
         // Where a customer's gateway calls by mistake, there is none; but that it calls there is no finding.
-        let mistaken = self.cell.customers.keys().filter_map(|name| self.cell.wrong_peer(name));
+        let told = self.cell.steps.iter().filter_map(|step| match step {
+            Step::Change { to, .. } => to.peer,
+            _ => None,
+        });
+        let mistaken = self.cell.customers.keys().filter_map(|name| self.cell.wrong_peer(name)).chain(told);
         let gateways: BTreeSet<Ipv4Addr> = routers.chain(customers).chain(mistaken).collect();
         Facts {
             local: self.nets(|[router, customer]| [&router.local_nets, &customer.peer_nets]),

@@ -204,9 +204,7 @@ impl<'a, F: FarSide> Drive<'a, F> {
             Step::RestartVpc { vpc, cleanup } => self.api.restart_vpc(vpc, *cleanup).await,
             Step::Reset { vpc, customer } => self.api.reset(vpc, customer).await,
             Step::Change { customer, side: Side::Cloud, to } => self.api.update(customer, to).await,
-            Step::Change { customer, side: Side::Customer, to } => {
-                self.far.reconfigure(self.cell, customer, to).await
-            }
+            Step::Change { customer, side: Side::Customer, to } => self.far.reconfigure(self.cell, customer, to).await,
             Step::Kill(Victim::Service) => self.noted(step, Api::kill_service).await,
             Step::Restart(Victim::Service) => self.noted(step, Api::restart_service).await,
             Step::KillDuring(command) => Ok(self.api.kill_during(command)),

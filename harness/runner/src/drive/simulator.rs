@@ -55,7 +55,11 @@ impl Simulator {
             },
             router_check_interval: Config::ROUTER_CHECK_INTERVAL,
             // One permit is kept for whoever is not waiting just now.
-            log: Some(Log::new(move |line| if line.step == "Changed" { bell.notify_one() })),
+            log: Some(Log::new(move |line| {
+                if line.step == "Changed" {
+                    bell.notify_one()
+                }
+            })),
         };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await;
         let listener = listener.map_err(|e| Failure::Broken(format!("the cloud cannot listen on loopback: {e}")))?;

@@ -30,13 +30,7 @@ impl Traffic {
     }
 
     /// Begins packets both ways between the parties, one each after every period.
-    pub fn stream(
-        &mut self,
-        lab: &Lab,
-        cell: &Cell,
-        between: &[Party; 2],
-        every: Duration,
-    ) -> Result<String, Failure> {
+    pub fn stream(&mut self, lab: &Lab, cell: &Cell, between: &[Party; 2], every: Duration) -> Result<String, Failure> {
         let flows = flows(&[[stations(lab, cell, &between[0])?, stations(lab, cell, &between[1])?]]);
         let [mut vpc, mut customer] = between.each_ref().map(Party::owner);
         if !between[0].is_of_a_vpc() {

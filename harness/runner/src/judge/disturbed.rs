@@ -84,7 +84,18 @@ impl Disturbed {
         if self.delays && is(&[Code::PacketAfterDelete]) {
             return Some("packets are late");
         }
-        if self.corrupts && is(&[Code::WrongIntegrity, Code::MalformedPacket, Code::UnknownSpi, Code::WrongHash]) {
+        // A bit that is turned over may be anywhere in a frame.
+        let damaged = [
+            Code::WrongIntegrity,
+            Code::BadPadding,
+            Code::MalformedPacket,
+            Code::UnknownSpi,
+            Code::WrongHash,
+            Code::IpFragment,
+            Code::ForeignIsakmp,
+            Code::UnexplainedFrame,
+        ];
+        if self.corrupts && is(&damaged) {
             return Some("packets are damaged");
         }
         // A Quick Mode whose last message is lost leaves its SAs on one side; a machine that ends takes the others along.

@@ -47,7 +47,8 @@ pub(super) fn over_time(evidence: &Evidence<'_>) -> Option<Check> {
     if told.is_empty() {
         return None;
     }
-    let wrong = told.iter().find_map(|(expectation, result)| Some(format!("{expectation}: {}", result.as_ref().err()?)));
+    let wrong =
+        told.iter().find_map(|(expectation, result)| Some(format!("{expectation}: {}", result.as_ref().err()?)));
     let words = || told.iter().filter_map(|(_, result)| result.as_ref().ok()).cloned().collect::<Vec<_>>().join("; ");
     let observed = wrong.map_or_else(|| Ok(words()), Err);
     check("over-time", "the scenario", format!("{} expectations of the history", told.len()), observed)
@@ -177,7 +178,8 @@ impl History<'_> {
             sent += flow.sent;
             for loss in flow.losses.iter().filter(|loss| (ns(from_ms)..ns(to_ms)).contains(&loss.from_ns)) {
                 lost += loss.packets;
-                longest = longest.max(loss.until_ns.unwrap_or(flow.last_sent_ns).saturating_sub(loss.from_ns) / 1_000_000);
+                longest =
+                    longest.max(loss.until_ns.unwrap_or(flow.last_sent_ns).saturating_sub(loss.from_ns) / 1_000_000);
             }
         }
         if flows == 0 || sent == 0 {
@@ -198,7 +200,8 @@ impl History<'_> {
             sas.checked_div(subnets(customer)).unwrap_or(0).saturating_sub(1)
         });
         let fewest = fewest.min().unwrap_or(0);
-        let negotiations = account.negotiations.iter().filter(|negotiation| negotiation.chosen.is_some()).count() as u64;
+        let negotiations =
+            account.negotiations.iter().filter(|negotiation| negotiation.chosen.is_some()).count() as u64;
         let of_ike = negotiations.saturating_sub(made.len() as u64);
         let text = format!("{of_ike} rekeys of IKE, {fewest} of ESP");
         if of_ike >= ike && fewest >= esp { Ok(text) } else { Err(text) }

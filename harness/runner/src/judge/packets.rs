@@ -142,7 +142,9 @@ pub(super) fn left_over(Evidence { cell, account, .. }: &Evidence<'_>) -> Option
         }
         None if explained == account.frames && !excused.is_empty() => {
             let (count, why) = (excused.len(), excuses.join(" and "));
-            Ok(format!("{explained} frames, each in its class; {count} findings come of the scenario's own faults: {why}"))
+            Ok(format!(
+                "{explained} frames, each in its class; {count} findings come of the scenario's own faults: {why}"
+            ))
         }
         None if explained == account.frames => Ok(format!("{explained} frames, each in its class")),
         None => Err(format!("{explained} of {} frames", account.frames)),

@@ -152,7 +152,17 @@ impl Case {
     fn flow(&mut self, source: Ipv4Addr, destination: Ipv4Addr) {
         let expected = Expected::Delivered;
         self.facts.probes.push(ProbeSent { exchange: 1, source, destination, sequence: 1, expected, asked_ns: None });
-        let flow = FlowAccount { exchange: 1, source, destination, sent: 1, protected: 1, received: 1, first_sent_ns: 0, last_sent_ns: 0, losses: Vec::new() };
+        let flow = FlowAccount {
+            exchange: 1,
+            source,
+            destination,
+            sent: 1,
+            protected: 1,
+            received: 1,
+            first_sent_ns: 0,
+            last_sent_ns: 0,
+            losses: Vec::new(),
+        };
         self.account.flows.push(flow);
     }
 

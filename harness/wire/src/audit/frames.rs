@@ -171,7 +171,14 @@ impl<'a> Auditor<'a> {
     }
 
     pub(super) fn finish(mut self) -> Account {
-        let flows = self.probes.finish(&self.points, &self.places, &self.internet, &self.tunnels, self.facts, &mut self.findings);
+        let flows = self.probes.finish(
+            &self.points,
+            &self.places,
+            &self.internet,
+            &self.tunnels,
+            self.facts,
+            &mut self.findings,
+        );
         let Ike { negotiations, messages, left_out, encryption_keys } = self.negotiations.finish(&mut self.findings);
         for (code, &count) in self.found.iter().filter(|(_, count)| **count > KEPT) {
             let first = self.findings.iter().find(|finding| finding.code == *code).cloned();

@@ -25,8 +25,8 @@ mod tunnels;
 
 pub use account::{
     Account, ChosenChild, ChosenTransform, Demanded, EncryptionKey, Expected, Facts, Finding, FlowAccount, IkeKeys,
-    IkeMessage, LeftOut, Loss, Negotiation, PathMtu, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, Rekey, SaAccount,
-    SaKeys, Sealed, Secrecy, Side,
+    IkeMessage, LeftOut, Loss, Negotiation, PathMtu, PayloadShown, Pfs, PointAccount, ProbeSent, QuickMode, Rekey,
+    SaAccount, SaKeys, Sealed, Secrecy, Side,
 };
 pub use comments::comments;
 pub use finding::Code;

@@ -64,8 +64,9 @@ impl Probes {
         *count += 1;
         if *count > 1 {
             let way = if sending { "sent" } else { "received" };
-            findings
-                .push(Code::ProbeDuplicated.finding([frame.number], format!("{probe} was {way} again, {count} times now")));
+            findings.push(
+                Code::ProbeDuplicated.finding([frame.number], format!("{probe} was {way} again, {count} times now")),
+            );
         }
         Ok(())
     }

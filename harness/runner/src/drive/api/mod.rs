@@ -277,7 +277,8 @@ impl<'a> Api<'a> {
         if !self.cell.steps.iter().any(Step::is_over_time) {
             return Ok(());
         }
-        let listed = self.watcher.call("listAlerts", &[("type", DOMAIN_ROUTER), ("page", "1"), ("pagesize", "500")]).await?;
+        let listed =
+            self.watcher.call("listAlerts", &[("type", DOMAIN_ROUTER), ("page", "1"), ("pagesize", "500")]).await?;
         for alert in items(&listed, "alert") {
             let sent = alert["sent"].as_str().unwrap_or_default().parse::<jiff::Timestamp>();
             let at_ms = sent.map_or(0, |sent| self.notebook.at(sent.as_nanosecond().max(0) as u64));

@@ -191,11 +191,12 @@ fn a_clean_run_is_accounted_for_to_the_last_frame() {
     assert_eq!(classes(AT_WEB), [("arp", 1), ("icmp-error", 1), ("igmp", 1), ("probe", 6)]);
     assert_eq!(classes(AT_BRANCH), [("ipv6-nd", 1), ("probe", 6)]);
 
-    let flow =
-        |source, destination| (1, source, destination, [3, 3, 3]);
-    let flows: Vec<_> = account.flows.iter().map(|flow| {
-        (flow.exchange, flow.source, flow.destination, [flow.sent, flow.protected, flow.received])
-    }).collect();
+    let flow = |source, destination| (1, source, destination, [3, 3, 3]);
+    let flows: Vec<_> = account
+        .flows
+        .iter()
+        .map(|flow| (flow.exchange, flow.source, flow.destination, [flow.sent, flow.protected, flow.received]))
+        .collect();
     assert_eq!(flows, [flow(WEB, BRANCH), flow(BRANCH, WEB)]);
     let expected = SaAccount {
         spi: 0x1001,
