@@ -83,6 +83,7 @@ pub fn bare(id: &str, verdict: Verdict) -> CellRecord {
         steps: Vec::new(),
         api: Vec::new(),
         states: Vec::new(),
+        faults: Vec::new(),
         sas: Vec::new(),
         account: None,
         evidence: Evidence::default(),
