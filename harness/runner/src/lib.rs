@@ -32,6 +32,7 @@ pub use endpoint::{Endpoint, Foreign};
 pub use error::Error;
 pub use gate::{Known, hold};
 pub use key::program_identity;
+pub use message::Kept;
 pub use plan::{plan, plan_modelled};
 pub use queue::Times;
 pub use schedule::{Ground, Machines, Progress, Run, Session, run};
