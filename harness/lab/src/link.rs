@@ -1,18 +1,31 @@
 //! Links between machines: veth pairs, addresses, routes.
 
-use std::{net::Ipv4Addr, os::fd::AsRawFd};
+use std::{io, net::Ipv4Addr, os::fd::AsRawFd};
 
-use futures_util::TryStreamExt;
 use ipnet::Ipv4Net;
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader,
+    NetlinkMessage,
+};
 use rtnetlink::{
-    LinkUnspec, LinkVeth, RouteMessageBuilder,
+    AddressMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
     packet_route::{
-        link::{InfoData, InfoVeth, LinkAttribute},
-        route::RouteHeader,
+        RouteNetlinkMessage,
+        link::{InfoData, InfoVeth, LinkAttribute, LinkMessage},
+        route::{RouteHeader, RouteMessage},
     },
 };
 
-use crate::{Error, Result, machine::Machine};
+use crate::{
+    Error, Result,
+    machine::Machine,
+    netlink::{self, ROUTE},
+};
+
+/// The flags of a request that changes something, and of one that makes something that must not be there.
+const CHANGE: u16 = NLM_F_REQUEST | NLM_F_ACK;
+const MAKE: u16 = CHANGE | NLM_F_CREATE | NLM_F_EXCL;
+const LIST: u16 = NLM_F_REQUEST | NLM_F_DUMP;
 
 /// One end of a link: an interface of a machine.
 #[derive(Clone, Copy)]
@@ -26,10 +39,7 @@ pub struct End<'a> {
 
 /// Joins two machines by a veth pair whose ends are up.
 pub async fn connect(near: End<'_>, far: End<'_>) -> Result<()> {
-    let failed = |e: rtnetlink::Error| {
-        let action = format!("link {} to {}:{}", near.interface, far.machine.name(), far.interface);
-        Error::netlink(near.machine.name(), action, e)
-    };
+    let action = format!("link {} to {}:{}", near.interface, far.machine.name(), far.interface);
     let namespace = far.machine.namespace().map_err(Error::machine(far.machine.name(), "open its namespace"))?;
     // The peer is born in its own namespace. It cannot be brought up in the same message: the kernel
     // opens it before the two ends are joined.
@@ -41,26 +51,50 @@ pub async fn connect(near: End<'_>, far: End<'_>) -> Result<()> {
         .address(hardware_address(near.station))
         .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
         .build();
-    near.machine.route().link().add(pair).execute().await.map_err(failed)?;
+    near.machine.ask(&action, RouteNetlinkMessage::NewLink(pair), MAKE).await?;
     near.machine.bring_up(near.interface).await?;
     far.machine.bring_up(far.interface).await
 }
 
 impl Machine {
+    /// Sends a request about links, addresses or routes; returns what it is answered.
+    pub(crate) async fn ask(
+        &self,
+        action: &str,
+        request: RouteNetlinkMessage,
+        flags: u16,
+    ) -> Result<Vec<RouteNetlinkMessage>> {
+        let mut answers = Vec::new();
+        let request = bytes(request, flags);
+        self.tell(ROUTE, action, |socket| {
+            netlink::request(socket, &request, |answer| {
+                answers.push(parsed(answer)?);
+                Ok(())
+            })
+        })
+        .await?;
+        Ok(answers)
+    }
+
+    async fn links(&self, action: &str, which: LinkMessage, flags: u16) -> Result<Vec<LinkMessage>> {
+        let answers = self.ask(action, RouteNetlinkMessage::GetLink(which), flags).await?;
+        let link = |answer| match answer {
+            RouteNetlinkMessage::NewLink(link) => Some(link),
+            _ => None,
+        };
+        Ok(answers.into_iter().filter_map(link).collect())
+    }
+
     pub(crate) async fn interface_index(&self, interface: &str) -> Result<u32> {
-        let failed = |reason: String| Error::netlink(self.name(), format!("look up interface {interface}"), reason);
-        let mut links = self.route().link().get().match_name(interface.to_owned()).execute();
-        match links.try_next().await {
-            Ok(Some(link)) => Ok(link.header.index),
-            Ok(None) => Err(failed("there is none".into())),
-            Err(e) => Err(failed(e.to_string())),
-        }
+        let action = format!("look up interface {interface}");
+        let which = LinkUnspec::new_with_name(interface).build();
+        let found = self.links(&action, which, CHANGE).await?;
+        found.first().map(|link| link.header.index).ok_or_else(|| Error::netlink(self.name(), action, "there is none"))
     }
 
     /// The names of its interfaces.
     pub(crate) async fn interfaces(&self) -> Result<Vec<String>> {
-        let failed = |e| Error::netlink(self.name(), "list its interfaces", e);
-        let links: Vec<_> = self.route().link().get().execute().try_collect().await.map_err(failed)?;
+        let links = self.links("list its interfaces", LinkMessage::default(), LIST).await?;
         let name = |attribute| match attribute {
             LinkAttribute::IfName(name) => Some(name),
             _ => None,
@@ -70,38 +104,37 @@ impl Machine {
 
     /// How many routes it has beside those that the kernel makes for its own addresses.
     pub(crate) async fn routes(&self) -> Result<usize> {
-        let failed = |e| Error::netlink(self.name(), "list its routes", e);
         let all = RouteMessageBuilder::<Ipv4Addr>::new().build();
-        let routes: Vec<_> = self.route().route().get(all).execute().try_collect().await.map_err(failed)?;
-        Ok(routes.iter().filter(|route| route.header.table == RouteHeader::RT_TABLE_MAIN).count())
+        let routes = self.ask("list its routes", RouteNetlinkMessage::GetRoute(all), LIST).await?;
+        let is_main = |answer: &&RouteNetlinkMessage| {
+            matches!(answer, RouteNetlinkMessage::NewRoute(RouteMessage { header, .. })
+                if header.table == RouteHeader::RT_TABLE_MAIN)
+        };
+        Ok(routes.iter().filter(is_main).count())
     }
 
     pub(crate) async fn bring_up(&self, interface: &str) -> Result<()> {
-        let index = self.interface_index(interface).await?;
-        let message = LinkUnspec::new_with_index(index).up().build();
-        let done = self.route().link().change(message).execute().await;
-        done.map_err(|e| Error::netlink(self.name(), format!("bring up {interface}"), e))
+        let message = LinkUnspec::new_with_name(interface).up().build();
+        self.ask(&format!("bring up {interface}"), RouteNetlinkMessage::SetLink(message), CHANGE).await.map(drop)
     }
 
     pub(crate) async fn take_down(&self, interface: &str) -> Result<()> {
-        let index = self.interface_index(interface).await?;
-        let message = LinkUnspec::new_with_index(index).down().build();
-        let done = self.route().link().change(message).execute().await;
-        done.map_err(|e| Error::netlink(self.name(), format!("take down {interface}"), e))
+        let message = LinkUnspec::new_with_name(interface).down().build();
+        self.ask(&format!("take down {interface}"), RouteNetlinkMessage::SetLink(message), CHANGE).await.map(drop)
     }
 
     /// Removes an interface, and with it the other end of its link.
     pub(crate) async fn remove_interface(&self, interface: &str) -> Result<()> {
-        let index = self.interface_index(interface).await?;
-        let done = self.route().link().del(index).execute().await;
-        done.map_err(|e| Error::netlink(self.name(), format!("remove {interface}"), e))
+        let message = LinkUnspec::new_with_name(interface).build();
+        self.ask(&format!("remove {interface}"), RouteNetlinkMessage::DelLink(message), CHANGE).await.map(drop)
     }
 
     /// Gives an interface an address and the prefix length of its network.
     pub async fn add_address(&self, interface: &str, address: Ipv4Addr, prefix: u8) -> Result<()> {
         let index = self.interface_index(interface).await?;
-        let done = self.route().address().add(index, address.into(), prefix).execute().await;
-        done.map_err(|e| Error::netlink(self.name(), format!("add {address}/{prefix} to {interface}"), e))
+        let message = AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(address, prefix).build();
+        let action = format!("add {address}/{prefix} to {interface}");
+        self.ask(&action, RouteNetlinkMessage::NewAddress(message), MAKE).await.map(drop)
     }
 
     pub async fn add_route(&self, destination: Ipv4Net, gateway: Ipv4Addr) -> Result<()> {
@@ -109,22 +142,34 @@ impl Machine {
             .destination_prefix(destination.network(), destination.prefix_len())
             .gateway(gateway)
             .build();
-        let done = self.route().route().add(route).execute().await;
-        done.map_err(|e| Error::netlink(self.name(), format!("add the route to {destination} by {gateway}"), e))
+        let action = format!("add the route to {destination} by {gateway}");
+        self.ask(&action, RouteNetlinkMessage::NewRoute(route), MAKE).await.map(drop)
     }
+}
+
+fn bytes(request: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
+    let mut request = NetlinkMessage::from(request);
+    request.header.flags = flags;
+    request.finalize();
+    let mut bytes = vec![0; request.buffer_len()];
+    request.serialize(&mut bytes);
+    bytes
+}
+
+fn parsed(answer: &netlink::Message<'_>) -> io::Result<RouteNetlinkMessage> {
+    let mut header = NetlinkHeader::default();
+    header.message_type = answer.kind;
+    RouteNetlinkMessage::deserialize(&header, answer.payload).map_err(io::Error::other)
+}
+
+/// Brings up the loopback interface of the namespace that the caller is in.
+pub fn raise_loopback() -> Result<()> {
+    let up = bytes(RouteNetlinkMessage::SetLink(LinkUnspec::new_with_name("lo").up().build()), CHANGE);
+    let raised = netlink::open(ROUTE, 0).and_then(|socket| netlink::request(&socket, &up, |_| Ok(())));
+    raised.map_err(Error::machine("the worker", "bring up lo"))
 }
 
 fn hardware_address(station: u16) -> Vec<u8> {
     let [high, low] = station.to_be_bytes();
     vec![0x02, b'T', b'P', 0, high, low]
-}
-
-/// Brings up the loopback interface of the namespace that the caller is in.
-pub async fn raise_loopback() -> Result<()> {
-    let (connection, route, _) = rtnetlink::new_connection().map_err(Error::machine("the worker", "open netlink"))?;
-    let connection = tokio::spawn(connection);
-    let message = LinkUnspec::new_with_name("lo").up().build();
-    let done = route.link().change(message).execute().await;
-    connection.abort();
-    done.map_err(|e| Error::netlink("the worker", "bring up lo", e))
 }

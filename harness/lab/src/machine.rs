@@ -5,19 +5,28 @@
 //! may be used from anywhere afterwards.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
-    os::fd::AsFd,
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
 };
 
 use netns_rs::{Env, NetNs};
-use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use rustix::{
+    mount::{MountFlags, MountPropagationFlags, UnmountFlags},
+    net::Protocol,
+};
 use tokio::sync::oneshot;
 
-use crate::{Error, Result, sys, world::WORKPLACE};
+use crate::{
+    Error, Result,
+    netlink::{self, Socket},
+    sys,
+    world::WORKPLACE,
+};
 
 /// Where a worker keeps the namespaces of its machines: on a file system that dies with it.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +54,8 @@ pub struct Machine {
     namespace: Option<NetNs<Namespaces>>,
     tasks: Option<mpsc::Sender<Task>>,
     thread: Option<thread::JoinHandle<()>>,
-    route: rtnetlink::Handle,
+    /// Of protocols of netlink that somebody has asked for, by their numbers.
+    sockets: Mutex<BTreeMap<u32, Arc<Socket>>>,
 }
 
 impl Machine {
@@ -63,13 +73,12 @@ impl Machine {
         })?;
         let (tasks, queue) = mpsc::channel::<Task>();
         let (ready, is_ready) = oneshot::channel();
-        let runtime = tokio::runtime::Handle::current();
         let thread = {
             let (machine, path) = (name.to_owned(), namespace.path().to_owned());
             thread::Builder::new()
                 .name(machine.clone())
                 .spawn(move || {
-                    let entered = enter(&machine, &path, files.as_ref(), &runtime);
+                    let entered = enter(&machine, &path, files.as_ref());
                     let usable = entered.is_ok();
                     if ready.send(entered).is_ok() && usable {
                         for task in queue {
@@ -79,9 +88,14 @@ impl Machine {
                 })
                 .map_err(Error::machine(name, "start its thread"))?
         };
-        let route = is_ready.await.map_err(|_| Error::MachineGone { machine: name.into() })??;
-        let machine =
-            Self { name: name.to_owned(), namespace: Some(namespace), tasks: Some(tasks), thread: Some(thread), route };
+        is_ready.await.map_err(|_| Error::MachineGone { machine: name.into() })??;
+        let machine = Self {
+            name: name.to_owned(),
+            namespace: Some(namespace),
+            tasks: Some(tasks),
+            thread: Some(thread),
+            sockets: Mutex::default(),
+        };
         machine.without_ipv6().await?;
         machine.bring_up("lo").await?;
         Ok(machine)
@@ -91,17 +105,43 @@ impl Machine {
         &self.name
     }
 
-    /// Netlink routing requests made through this act on the machine.
-    pub(crate) fn route(&self) -> &rtnetlink::Handle {
-        &self.route
-    }
-
     /// The machine's network namespace, for as long as the machine lives.
     pub(crate) fn namespace(&self) -> io::Result<fs::File> {
         match &self.namespace {
             Some(namespace) => namespace.file().try_clone(),
             None => Err(io::ErrorKind::NotFound.into()),
         }
+    }
+
+    /// The same machine under another name.
+    pub(crate) fn called(self, name: &str) -> Self {
+        let mut machine = self;
+        name.clone_into(&mut machine.name);
+        machine
+    }
+
+    /// Does something with the machine's socket of a protocol of netlink; `action` names it in the error.
+    pub(crate) async fn tell<T>(
+        &self,
+        protocol: impl Into<Option<Protocol>>,
+        action: &str,
+        work: impl FnOnce(&OwnedFd) -> io::Result<T>,
+    ) -> Result<T> {
+        let protocol = protocol.into();
+        let number = protocol.map_or(0, |protocol| protocol.as_raw().get());
+        let known = self.sockets().get(&number).cloned();
+        let socket = match known {
+            Some(socket) => socket,
+            None => {
+                let opened = self.attempt(action, move || netlink::open(protocol, 0)).await?;
+                Arc::clone(self.sockets().entry(number).or_insert_with(|| Arc::new(Socket::new(opened))))
+            }
+        };
+        socket.with(work).map_err(Error::machine(&self.name, action))
+    }
+
+    fn sockets(&self) -> MutexGuard<'_, BTreeMap<u32, Arc<Socket>>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a closure inside the machine. It may block for a short time; it must not panic.
@@ -117,7 +157,7 @@ impl Machine {
     }
 
     /// Has a closure run inside the machine after all that was sent there before, without waiting for it: for `Drop`.
-    pub(crate) fn tell(&self, work: impl FnOnce() + Send + 'static) {
+    pub(crate) fn leave_to_it(&self, work: impl FnOnce() + Send + 'static) {
         if let Some(tasks) = &self.tasks {
             // A machine that is gone has nothing left to undo.
             let _ = tasks.send(Box::new(work));
@@ -217,6 +257,7 @@ impl Drop for Machine {
             // A thread that panicked has nothing left to undo.
             let _ = thread.join();
         }
+        self.sockets().clear();
         if let Some(namespace) = self.namespace.take() {
             // The worker's end removes what could not be removed here.
             let _ = namespace.remove();
@@ -253,22 +294,14 @@ pub struct Finished {
 }
 
 /// Makes the calling thread the machine's.
-fn enter(
-    name: &str,
-    namespace: &Path,
-    files: Option<&FileTree>,
-    runtime: &tokio::runtime::Handle,
-) -> Result<rtnetlink::Handle> {
+fn enter(name: &str, namespace: &Path, files: Option<&FileTree>) -> Result<()> {
     let file = fs::File::open(namespace).map_err(Error::file(namespace))?;
     rustix::thread::move_into_link_name_space(file.as_fd(), Some(rustix::thread::LinkNameSpaceType::Network))
         .map_err(|e| Error::machine(name, "enter its namespace")(e.into()))?;
     if let Some(files) = files {
         see_only(files).map_err(Error::machine(name, format!("enter the file tree {}", files.root.display())))?;
     }
-    let _context = runtime.enter();
-    let (connection, route, _) = rtnetlink::new_connection().map_err(Error::machine(name, "open netlink"))?;
-    runtime.spawn(connection);
-    Ok(route)
+    Ok(())
 }
 
 /// Those flags of the mount at this path that a remount has to repeat.

@@ -1,6 +1,11 @@
 //! What the modules that speak netlink share: sockets, and the framing of messages and attributes.
 
-use std::{io, os::fd::OwnedFd, time::Duration};
+use std::{
+    io,
+    os::fd::OwnedFd,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use netlink_packet_core::{NLA_TYPE_MASK, NLMSG_DONE, NLMSG_ERROR};
 use rustix::net::{
@@ -11,13 +16,13 @@ use rustix::net::{
 const DATAGRAM: usize = 1 << 16;
 const HEADER: usize = 16;
 
-/// NETLINK_ROUTE is 0, which no protocol has otherwise.
+/// The protocol for links, addresses and routes; its number is 0.
 pub(crate) const ROUTE: Option<Protocol> = None;
 
 /// Opens a socket in the namespace of the calling thread; `groups` is a mask of multicast groups.
 pub(crate) fn open(protocol: impl Into<Option<Protocol>>, groups: u32) -> io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC;
-    let socket = net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol.into())?;
+    let (kind, flags) = (SocketType::RAW, SocketFlags::CLOEXEC);
+    let socket = net::socket_with(AddressFamily::NETLINK, kind, flags, protocol.into())?;
     net::bind(&socket, &SocketAddrNetlink::new(0, groups))?;
     net::connect(&socket, &SocketAddrNetlink::new(0, 0))?;
     // The kernel answers at once; this only keeps a defect from holding up the machine.
@@ -38,6 +43,28 @@ pub(crate) fn receive(socket: &OwnedFd, flags: RecvFlags) -> io::Result<Vec<u8>>
         return Err(malformed(format!("a datagram of {length} bytes")));
     }
     Ok(datagram)
+}
+
+/// A socket that is opened once, in its machine's namespace, and takes one piece of work after the other. The kernel
+/// answers while it is told, so whoever asks need not leave the thread it is on.
+#[derive(Debug)]
+pub(crate) struct Socket(Mutex<OwnedFd>);
+
+impl Socket {
+    pub fn new(socket: OwnedFd) -> Self {
+        Self(Mutex::new(socket))
+    }
+
+    /// Does something with it that ends with the last answer, unless it fails.
+    pub fn with<T>(&self, work: impl FnOnce(&OwnedFd) -> io::Result<T>) -> io::Result<T> {
+        let socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = work(&socket);
+        if done.is_err() {
+            // What was not read of the answers would be taken for those of the next request.
+            while receive(&socket, RecvFlags::DONTWAIT).is_ok() {}
+        }
+        done
+    }
 }
 
 /// Sends one request that is acknowledged or a dump, and hands over every answer until the last.

@@ -52,13 +52,11 @@ pub async fn source_nat(
         return Err(Error::netlink(machine.name(), action, "an interface's name has 1 to 15 bytes"));
     }
     let batch = Batch::source_nat(interface, inside, exempt);
-    let (inside, exempt) = (inside.to_vec(), exempt.to_vec());
-    let work = move || {
-        let socket = netlink::open(NETFILTER, 0)?;
-        commit(&socket, &batch)?;
-        conntrack::forget_stale(&socket, &inside, &exempt)
+    let work = |socket: &OwnedFd| {
+        commit(socket, &batch)?;
+        conntrack::forget_stale(socket, inside, exempt)
     };
-    machine.attempt(&action, work).await
+    machine.tell(NETFILTER, &action, work).await
 }
 
 /// Replaces the rules of a machine that only forwards: it forwards nothing between each two that are apart, and tells
@@ -105,17 +103,16 @@ pub(crate) fn tables() -> io::Result<usize> {
 /// Takes the machine's rules away, and what connection tracking has kept.
 pub async fn clear(machine: &Machine) -> Result<()> {
     let batch = Batch::clear();
-    let work = move || {
-        let socket = netlink::open(NETFILTER, 0)?;
-        commit(&socket, &batch)?;
-        conntrack::forget_all(&socket)
+    let work = |socket: &OwnedFd| {
+        commit(socket, &batch)?;
+        conntrack::forget_all(socket)
     };
-    machine.attempt("take its rules away", work).await
+    machine.tell(NETFILTER, "take its rules away", work).await
 }
 
 /// How many connections the machine tracks.
 pub async fn tracked(machine: &Machine) -> Result<usize> {
-    machine.attempt("count tracked connections", || conntrack::count(&netlink::open(NETFILTER, 0)?)).await
+    machine.tell(NETFILTER, "count tracked connections", conntrack::count).await
 }
 
 /// Sends a transaction. The kernel commits all of it or nothing.

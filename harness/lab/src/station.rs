@@ -16,8 +16,11 @@ pub struct Station {
     address: Ipv4Addr,
     socket: Arc<UdpSocket>,
     received: Arc<Mutex<HashSet<Probe>>>,
-    reader: JoinHandle<()>,
+    reader: Reader,
 }
+
+/// Reads until it is dropped.
+struct Reader(JoinHandle<()>);
 
 impl Station {
     /// Listens for probes on a machine that has the address.
@@ -30,8 +33,17 @@ impl Station {
         let socket = UdpSocket::from_std(socket).map_err(Error::machine(machine.name(), "watch the probes' port"))?;
         let socket = Arc::new(socket);
         let received: Arc<Mutex<HashSet<Probe>>> = Arc::default();
-        let reader = tokio::spawn(read(Arc::clone(&socket), Arc::clone(&received)));
+        let reader = Reader(tokio::spawn(read(Arc::clone(&socket), Arc::clone(&received))));
         Ok(Self { machine, address, socket, received, reader })
+    }
+
+    /// Gives the machine back, on which nothing of the station is open any more.
+    pub(crate) async fn close(self) -> Machine {
+        let Self { machine, mut reader, .. } = self;
+        reader.0.abort();
+        // Only with its end is the port free.
+        let _ = (&mut reader.0).await;
+        machine
     }
 
     pub fn name(&self) -> &str {
@@ -53,9 +65,9 @@ impl Station {
     }
 }
 
-impl Drop for Station {
+impl Drop for Reader {
     fn drop(&mut self) {
-        self.reader.abort();
+        self.0.abort();
     }
 }
 

@@ -401,7 +401,7 @@ impl Lab {
         gateway_address: Ipv4Addr,
         net: Ipv4Net,
     ) -> Result<()> {
-        let machine = Machine::new(name, None).await?;
+        let machine = self.stock.host(name).await?;
         let near = End { machine: gateway, interface, station: self.next_station() };
         let far = End { machine: &machine, interface: ETH, station: self.next_station() };
         link::connect(near, far).await?;
@@ -415,8 +415,13 @@ impl Lab {
         Ok(())
     }
 
-    fn remove_station(&self, name: &str) {
-        self.stations.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    /// After its gateway's interface to it is gone.
+    async fn remove_station(&self, name: &str) {
+        let station = self.stations.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        // Who still holds on to it keeps its machine from being used again.
+        if let Some(station) = station.and_then(Arc::into_inner) {
+            self.stock.park_host(station.close().await);
+        }
     }
 
     async fn watch(&self, name: &str, side: Side, machine: &Machine, interface: &str) -> Result<()> {

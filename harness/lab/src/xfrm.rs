@@ -10,7 +10,7 @@ mod message;
 pub(crate) mod tests;
 mod trial;
 
-use std::{fmt, io, net::Ipv4Addr};
+use std::{fmt, io, net::Ipv4Addr, os::fd::OwnedFd};
 
 use ipnet::Ipv4Net;
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST};
@@ -136,9 +136,9 @@ pub struct Policy {
 /// Lists the machine's SAs. Those of which only the SPI is reserved so far are left out.
 pub async fn sas(machine: &Machine) -> Result<Held> {
     machine
-        .attempt("list its SAs", || {
+        .tell(XFRM, "list its SAs", |socket| {
             let mut held = Held::default();
-            list(message::GET_SA, |payload| {
+            list(socket, message::GET_SA, |payload| {
                 match message::entry(payload)? {
                     Entry::Esp(sa) => held.sas.push(sa),
                     Entry::Other(text) => held.others.push(text),
@@ -154,9 +154,9 @@ pub async fn sas(machine: &Machine) -> Result<Held> {
 /// Lists the machine's policies that have an ESP template and IPv4 selectors.
 pub async fn policies(machine: &Machine) -> Result<Vec<Policy>> {
     machine
-        .attempt("list its IPsec policies", || {
+        .tell(XFRM, "list its IPsec policies", |socket| {
             let mut found = Vec::new();
-            list(message::GET_POLICY, |payload| {
+            list(socket, message::GET_POLICY, |payload| {
                 found.extend(message::policy(payload)?);
                 Ok(())
             })?;
@@ -168,23 +168,24 @@ pub async fn policies(machine: &Machine) -> Result<Vec<Policy>> {
 /// Deletes the machine's SAs, each of which is announced with its final counters, and its policies: what the end of
 /// a machine without batteries does. What is gone already is no error.
 pub(crate) async fn clear(machine: &Machine) -> Result<()> {
-    let delete = || {
+    let delete = |socket: &OwnedFd| {
         let mut names = Vec::new();
-        list(message::GET_SA, |payload| {
+        list(socket, message::GET_SA, |payload| {
             names.push(message::name(payload)?);
             Ok(())
         })?;
+        let tell = |kind: u16, body: &[u8]| tell(socket, kind, body);
         names.iter().try_for_each(|name| tell(message::DELETE_SA, name))?;
         tell(message::FLUSH_POLICY, &[])
     };
-    machine.attempt("delete its SAs", delete).await
+    machine.tell(XFRM, "delete its SAs", delete).await
 }
 
 /// Deletes the SAs between two gateways, and the policies for these pairs of networks, as their daemon would.
 pub(crate) async fn clear_tunnel(machine: &Machine, ends: [Ipv4Addr; 2], pairs: Vec<(Ipv4Net, Ipv4Net)>) -> Result<()> {
-    let delete = move || {
+    let delete = move |socket: &OwnedFd| {
         let (mut names, mut policies) = (Vec::new(), Vec::new());
-        list(message::GET_SA, |payload| {
+        list(socket, message::GET_SA, |payload| {
             let between = |sa: &Sa| {
                 sa.source != sa.destination && [sa.source, sa.destination].iter().all(|end| ends.contains(end))
             };
@@ -193,7 +194,7 @@ pub(crate) async fn clear_tunnel(machine: &Machine, ends: [Ipv4Addr; 2], pairs: 
             }
             Ok(())
         })?;
-        list(message::GET_POLICY, |payload| {
+        list(socket, message::GET_POLICY, |payload| {
             let of = |policy: &Policy| {
                 let Policy { source, destination, .. } = *policy;
                 pairs.contains(&(source, destination)) || pairs.contains(&(destination, source))
@@ -203,25 +204,24 @@ pub(crate) async fn clear_tunnel(machine: &Machine, ends: [Ipv4Addr; 2], pairs: 
             }
             Ok(())
         })?;
-        names.iter().try_for_each(|name| tell(message::DELETE_SA, name))?;
-        policies.iter().try_for_each(|name| tell(message::DELETE_POLICY, name))
+        names.iter().try_for_each(|name| tell(socket, message::DELETE_SA, name))?;
+        policies.iter().try_for_each(|name| tell(socket, message::DELETE_POLICY, name))
     };
-    machine.attempt("delete the SAs of a tunnel", delete).await
+    machine.tell(XFRM, "delete the SAs of a tunnel", delete).await
 }
 
 /// Sends one request. What is gone already is no error.
-fn tell(kind: u16, body: &[u8]) -> io::Result<()> {
+fn tell(socket: &OwnedFd, kind: u16, body: &[u8]) -> io::Result<()> {
     let mut request = Vec::new();
     netlink::message(&mut request, kind, NLM_F_REQUEST | NLM_F_ACK, 0, |out| out.extend(body));
-    match netlink::request(&netlink::open(XFRM, 0)?, &request, |_| Ok(())) {
+    match netlink::request(socket, &request, |_| Ok(())) {
         Err(e) if e.raw_os_error() != Some(libc::ESRCH) && e.raw_os_error() != Some(libc::ENOENT) => Err(e),
         _ => Ok(()),
     }
 }
 
-fn list(kind: u16, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    let socket = netlink::open(XFRM, 0)?;
-    netlink::request(&socket, &dump(kind), |answer| each(answer.payload))
+fn list(socket: &OwnedFd, kind: u16, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    netlink::request(socket, &dump(kind), |answer| each(answer.payload))
 }
 
 fn dump(kind: u16) -> Vec<u8> {

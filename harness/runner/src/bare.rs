@@ -1,14 +1,15 @@
-//! Tunnels with nothing around them, in a worker: no cloud, no capture, no audit. The measure of the harness's own share.
+//! Tunnels with no cloud around them, in a worker: no API, no capture, no audit. The measure of the harness's own share.
 
 use std::{
     fs,
     path::Path,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use lab::{
-    topology::{Bare, Pair},
+    topology::{Bare, Pair, Stock},
     world::{
         Clock, Said, Worker,
         inside::{Channel, Place},
@@ -19,7 +20,7 @@ use scenario::{Cell, Step};
 
 use crate::{
     Error, Machines, Result,
-    message::{BareJob, News, Order, Round},
+    message::{BareJob, Kept, News, Order, Round},
     workers,
 };
 
@@ -36,7 +37,7 @@ pub struct Tunnels {
 
 /// Has as many workers as a run would have bring up the tunnel of each cell that has one, by the policy of the cell,
 /// with the packets of its first exchange.
-pub fn tunnels(machines: &Machines, cells: &[Cell], jobs: usize, folder: &Path) -> Result<Tunnels> {
+pub fn tunnels(machines: &Machines, cells: &[Cell], kept: Kept, jobs: usize, folder: &Path) -> Result<Tunnels> {
     let rounds: Vec<Round> = cells.iter().filter_map(round).collect();
     let shares: Vec<Vec<Round>> =
         (0..jobs).map(|job| rounds.iter().skip(job).step_by(jobs).cloned().collect()).collect();
@@ -46,7 +47,7 @@ pub fn tunnels(machines: &Machines, cells: &[Cell], jobs: usize, folder: &Path) 
             .enumerate()
             .map(|(number, share)| {
                 let folder = folder.join(number.to_string());
-                scope.spawn(move || one_worker(machines, share, &folder))
+                scope.spawn(move || one_worker(machines, share, kept, &folder))
             })
             .collect();
         workers.into_iter().try_fold(Tunnels::default(), |all, worker| {
@@ -57,16 +58,18 @@ pub fn tunnels(machines: &Machines, cells: &[Cell], jobs: usize, folder: &Path) 
     })
 }
 
-fn one_worker(machines: &Machines, mut rounds: Vec<Round>, folder: &Path) -> Result<Tunnels> {
+fn one_worker(machines: &Machines, mut rounds: Vec<Round>, kept: Kept, folder: &Path) -> Result<Tunnels> {
     fs::create_dir_all(folder).map_err(Error::file(folder))?;
     let folder = &folder.canonicalize().map_err(Error::file(folder))?;
     let place = Place { writable: folder.to_owned() };
     let mut worker = Worker::start(&machines.world, Clock::Virtual, &machines.program, &place)?;
     let mut all = Tunnels::default();
-    rounds.sort_by_key(|round| round.pair);
+    if kept == Kept::Everything {
+        rounds.sort_by_key(|round| round.pair);
+    }
     for round in rounds {
         let trees = workers::trees(machines, round.pair.daemons);
-        worker.send(&Order::Bare(Box::new(BareJob { folder: folder.to_owned(), trees, round })))?;
+        worker.send(&Order::Bare(Box::new(BareJob { machines: kept, folder: folder.to_owned(), trees, round })))?;
         let mut begin = Instant::now();
         loop {
             match worker.receive::<News>(PATIENCE) {
@@ -100,22 +103,47 @@ fn round(cell: &Cell) -> Option<Round> {
     Some(Round { pair, policy: cell.policy.clone(), key: customer.psk.clone(), ike: cell.ike(), packets })
 }
 
-/// Two gateways in a worker, kept as long as the rounds are for them.
+/// What a worker keeps from round to round.
 #[derive(Default)]
-pub(crate) struct Gateways(Option<(Pair, Bare)>);
+pub(crate) struct Gateways {
+    /// As long as the rounds are for them.
+    pair: Option<(Pair, Bare)>,
+    stock: Option<Arc<Stock>>,
+}
 
 impl Gateways {
-    pub async fn run(&mut self, BareJob { folder, trees, round }: BareJob, channel: &Channel) -> Result<()> {
-        let Round { pair, policy, key, ike, packets } = round;
-        if self.0.as_ref().is_none_or(|(known, _)| *known != pair) {
+    pub async fn run(&mut self, job: BareJob, channel: &Channel) -> Result<()> {
+        match job.machines {
+            Kept::Everything => self.with_everything(job, channel).await,
+            Kept::Daemons => self.with_daemons(job, channel).await,
+        }
+    }
+
+    async fn with_everything(&mut self, job: BareJob, channel: &Channel) -> Result<()> {
+        let BareJob { folder, trees, round, .. } = job;
+        let pair = round.pair;
+        if self.pair.as_ref().is_none_or(|(known, _)| *known != pair) {
             // Those before have to be gone first.
-            self.0 = None;
-            self.0 = Some((pair, Bare::build(pair, folder, trees).await?));
+            self.pair = None;
+            self.pair = Some((pair, Bare::build(pair, folder, trees, Stock::empty()).await?));
         }
         channel.send(&News::Begun)?;
-        match &mut self.0 {
-            Some((_, bare)) => Ok(bare.round(&policy, &key, ike, packets).await?),
+        match &mut self.pair {
+            Some((_, bare)) => tunnel(bare, &round).await,
             None => Ok(()),
         }
     }
+
+    async fn with_daemons(&mut self, job: BareJob, channel: &Channel) -> Result<()> {
+        let BareJob { folder, trees, round, .. } = job;
+        let stock = self.stock.get_or_insert_with(|| Stock::keeping(folder.join("kept")));
+        channel.send(&News::Begun)?;
+        let mut bare = Bare::build(round.pair, folder, trees, Arc::clone(stock)).await?;
+        tunnel(&mut bare, &round).await?;
+        Ok(bare.leave().await?)
+    }
+}
+
+async fn tunnel(bare: &mut Bare, Round { policy, key, ike, packets, .. }: &Round) -> Result<()> {
+    Ok(bare.round(policy, key, *ike, *packets).await?)
 }

@@ -35,6 +35,7 @@ pub use error::Error;
 pub use gate::{Known, hold};
 pub use held::held;
 pub use key::program_identity;
+pub use message::Kept;
 pub use plan::{plan, plan_modelled};
 pub use queue::Times;
 pub use rejudge::rejudge;

@@ -18,13 +18,24 @@ pub(crate) enum Order {
     Site(SiteJob),
 }
 
-/// Run a tunnel between two gateways with nothing around them.
+/// Run a tunnel between two gateways with no cloud around them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct BareJob {
+    pub machines: Kept,
     /// It exists.
     pub folder: PathBuf,
     pub trees: Vec<(Daemon, PathBuf)>,
     pub round: Round,
+}
+
+/// What outlasts a tunnel in a loop without a cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// Gateways, their daemons, and the stations behind them.
+    Everything,
+    /// As in a run of cells: stations are made anew, and gateways are looked at before they are used again.
+    Daemons,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! The inner half of a worker: cells come in, observations go out, until no more come; or one order to serve a cloud.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, time::Duration};
 
 use lab::{
     meter::{self, Spent, Work},
@@ -24,7 +24,9 @@ pub fn worker(arguments: impl Iterator<Item = OsString>) -> ! {
 
 fn work(arguments: impl Iterator<Item = OsString>) -> Result<()> {
     let channel = inside::enter(arguments)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // By a clock that is virtual its threads would end between any two things that they are needed for.
+    let day = Duration::from_secs(24 * 60 * 60);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_keep_alive(day).build();
     let runtime = runtime.map_err(crate::Error::file("the worker's runtime"))?;
     let (mut stock, mut gateways) = (None, bare::Gateways::default());
     while let Some(order) = channel.receive::<Order>()? {

@@ -7,7 +7,7 @@ use std::{
 
 use lab::world::Clock;
 use runner::{
-    Ground, Machines, Run, Times,
+    Ground, Kept, Machines, Run, Times,
     record::{Record, Spent, Verdict},
 };
 use scenario::Cell;
@@ -22,8 +22,8 @@ use crate::{
     progress::Counting,
 };
 
-/// The same cells twice: each in a laboratory with a cloud, a capture and an audit; and their tunnels alone, between two
-/// daemons that are driven over their sockets by a loop.
+/// The same cells three times: each in a laboratory with a cloud, a capture and an audit; the same machines and daemons
+/// without these, driven by a loop; and the tunnels alone, between two daemons that are kept.
 pub fn run(arguments: &BenchArguments) -> Result<Outcome, Failure> {
     let choice = ChoiceArguments { cells: arguments.cells, seed: 1, shard: None, brief: true };
     let cells = files::choose(&arguments.what, choice)?.cells;
@@ -62,18 +62,28 @@ fn cells_told(record: &Record) {
 }
 
 fn tunnels_told(record: &Record, machines: &Machines, cells: &[Cell], jobs: usize, out: &Path) -> Result<(), Failure> {
-    let bare = runner::tunnels(machines, cells, jobs, &out.join("bare"))?;
-    if bare.rounds == 0 {
-        println!("no cell has a tunnel with packets in it: nothing to compare with");
-        return Ok(());
-    }
     let busy: u64 =
         record.cells.iter().map(|cell| cell.wall_ms * 1000 - cell.spent.boot_us.min(cell.wall_ms * 1000)).sum();
     let cell = Duration::from_micros(busy / record.cells.len() as u64);
-    let tunnel = bare.busy / bare.rounds as u32;
-    let share = 1.0 - tunnel.as_secs_f64() / cell.as_secs_f64();
-    println!("a cell {cell:.1?}, without the boot; its tunnel alone {tunnel:.1?}, of {}", bare.rounds);
-    println!("the harness's own share: {:.0} %, of at most 20", share * 100.0);
+    println!("a cell, without the boot: {cell:.1?}");
+    for (kept, name, what) in [
+        (
+            Kept::Daemons,
+            "its machines, daemons and tunnel with no API, capture or audit",
+            "so the harness's own share is",
+        ),
+        (Kept::Everything, "its tunnel alone, between machines that stay", "so all but the tunnel is"),
+    ] {
+        let bare = runner::tunnels(machines, cells, kept, jobs, &out.join(format!("{kept:?}")))?;
+        if bare.rounds == 0 {
+            println!("no cell has a tunnel with packets in it: nothing to compare with");
+            return Ok(());
+        }
+        let bare = bare.busy / bare.rounds as u32;
+        let share = (1.0 - bare.as_secs_f64() / cell.as_secs_f64()) * 100.0;
+        let limit = if kept == Kept::Daemons { ", of at most 20" } else { "" };
+        println!("{name}: {bare:.1?}, {what} {share:.0} %{limit}");
+    }
     Ok(())
 }
 

@@ -1,17 +1,19 @@
 //! A client of CloudStack's API: signs, sends, and waits for jobs.
 
 mod error;
+mod http;
 mod redact;
-mod resolver;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
-use ureq::{Agent, unversioned::transport::DefaultConnector};
 
 pub use error::ClientError;
-use resolver::AddressFirst;
+use http::Wire;
 
 use crate::{Credentials, signature};
 
@@ -20,12 +22,12 @@ type Observer = dyn Fn(&Call) + Send + Sync;
 /// One account's way to one endpoint. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
-    endpoint: Arc<str>,
+    wire: Arc<Wire>,
     credentials: Arc<Credentials>,
-    agent: Agent,
     observer: Option<Arc<Observer>>,
     poll: Duration,
     patience: Duration,
+    holds_time: bool,
 }
 
 /// A request and its answer, fit to be written down: no credentials, and `***` for pre-shared keys.
@@ -50,23 +52,13 @@ pub struct Begun {
 impl Client {
     /// For an endpoint such as `http://127.0.0.1:8080/client/api`. A proxy in the environment is not used.
     pub fn new(endpoint: String, credentials: Credentials) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            // An address where nothing is does not even refuse.
-            .timeout_connect(Some(Duration::from_secs(30)))
-            // Long, because createNetwork answers when the network is there.
-            .timeout_global(Some(Duration::from_secs(600)))
-            // Before a server ends them: CloudStack and this service do after 30 s.
-            .max_idle_age(Duration::from_secs(15))
-            .build();
         Self {
-            endpoint: endpoint.into(),
+            wire: Wire::new(endpoint),
             credentials: Arc::new(credentials),
-            agent: Agent::with_parts(config, DefaultConnector::default(), AddressFirst::default()),
             observer: None,
             poll: Duration::from_secs(1),
             patience: Duration::from_secs(30 * 60),
+            holds_time: false,
         }
     }
 
@@ -84,19 +76,28 @@ impl Client {
         self
     }
 
+    /// For a runtime whose clock is paused: it stands still while a request is under way, which otherwise looks to it as if
+    /// there were nothing to do but to let time pass.
+    #[must_use]
+    pub fn holding_time(mut self) -> Self {
+        self.holds_time = true;
+        self
+    }
+
     /// Sends a command and returns what its answer wraps.
     pub async fn call(&self, command: &str, parameters: &[(&str, &str)]) -> Result<Value, ClientError> {
         let form = self.signed_form(command, parameters);
-        let (agent, endpoint) = (self.agent.clone(), self.endpoint.clone());
-        let sent = tokio::task::spawn_blocking(move || send(&agent, &endpoint, &form)).await;
-        let transport = |reason: String| ClientError::Transport {
+        let held = self.holds_time.then(hold_time);
+        let sent = self.wire.post(form).await;
+        drop(held);
+        let (status, body) = sent.map_err(|reason| ClientError::Transport {
             command: command.to_owned(),
-            endpoint: self.endpoint.to_string(),
+            endpoint: self.wire.endpoint().to_owned(),
             reason,
-        };
-        let (status, text) = sent.map_err(|error| transport(error.to_string()))?.map_err(transport)?;
+        })?;
         let unexpected = |what: String| ClientError::Unexpected { command: command.to_owned(), status, what };
-        let answer: Value = serde_json::from_str(&text).map_err(|error| unexpected(format!("is not JSON: {error}")))?;
+        let answer: Value =
+            serde_json::from_slice(&body).map_err(|error| unexpected(format!("is not JSON: {error}")))?;
         if let Some(observer) = &self.observer {
             observer(&Call {
                 command: command.to_owned(),
@@ -172,9 +173,9 @@ impl Client {
     }
 }
 
-fn send(agent: &Agent, endpoint: &str, form: &str) -> Result<(u16, String), String> {
-    let request = agent.post(endpoint).header("content-type", "application/x-www-form-urlencoded");
-    let mut answer = request.send(form).map_err(|error| error.to_string())?;
-    let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
-    Ok((answer.status().as_u16(), text))
+/// A paused clock waits for threads of this kind, until what is returned is dropped.
+fn hold_time() -> mpsc::Sender<()> {
+    let (held, until) = mpsc::channel();
+    tokio::task::spawn_blocking(move || until.recv());
+    held
 }

@@ -5,7 +5,9 @@ pub(crate) mod connection;
 pub(crate) mod customer_gateway;
 pub(crate) mod job;
 pub(crate) mod journal;
+mod memory;
 pub(crate) mod offering;
+mod random;
 pub(crate) mod router;
 pub(crate) mod select;
 pub(crate) mod tier;
@@ -22,7 +24,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, config::DbConfig, types::Type};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, config::DbConfig, types::Type};
 use uuid::Uuid;
 
 use account::Owner;
@@ -34,20 +36,22 @@ pub(crate) type Result<T, E = rusqlite::Error> = std::result::Result<T, E>;
 /// Kept ready; there are about as many in this room.
 const STATEMENTS: usize = 256;
 
-pub(crate) struct Store {
-    db: Mutex<Connection>,
-    /// The database's file, locked: two services over one database would each undo what the other is doing. It is
-    /// closed after `db`, whose own locks (fcntl(2), not flock(2)) would end with it.
-    claim: Option<File>,
+pub(crate) enum Store {
+    Memory(Mutex<memory::Database>),
+    File {
+        db: Mutex<Connection>,
+        /// The database's file, locked: two services over one database would each undo what the other is doing. It is
+        /// closed after `db`, whose own locks (fcntl(2), not flock(2)) would end with it.
+        claim: File,
+    },
 }
 
 impl Store {
     pub(crate) fn open(location: &StoreLocation, profile: Profile) -> Result<Self, CloudError> {
         match location {
             StoreLocation::Memory => {
-                let mut db = Connection::open_in_memory().map_err(|source| CloudError::Memory { source })?;
-                prepare(&mut db, profile).map_err(|source| CloudError::Memory { source })?;
-                Ok(Self { db: Mutex::new(db), claim: None })
+                let db = memory::Database::open(profile).map_err(|source| CloudError::Memory { source })?;
+                Ok(Self::Memory(Mutex::new(db)))
             }
             StoreLocation::File(path) => {
                 let failed = |source| CloudError::Store { path: path.clone(), source };
@@ -63,15 +67,17 @@ impl Store {
                 if found != profile.name() {
                     return Err(CloudError::OtherProfile { path: path.clone(), found, wanted: profile.name() });
                 }
-                Ok(Self { db: Mutex::new(db), claim: Some(file) })
+                Ok(Self::File { db: Mutex::new(db), claim: file })
             }
         }
     }
 
     /// Another service may have the database now, although tasks of this one may still hold it for a moment.
     pub(crate) fn release(&self) {
-        // What cannot be unlocked is unlocked when it is closed.
-        let _ = self.claim.as_ref().map(File::unlock);
+        if let Self::File { claim, .. } = self {
+            // What cannot be unlocked is unlocked when it is closed.
+            let _ = claim.unlock();
+        }
     }
 
     /// Reads only, and so costs less than a transaction; each query sees what is committed then.
@@ -79,19 +85,33 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        work(&lock(&self.db))
+        match self {
+            Self::Memory(db) => work(&lock(db)),
+            Self::File { db, .. } => work(&lock(db)),
+        }
     }
 
     /// Everything in `work` happens, or, if it fails, nothing of it.
     pub(crate) fn transaction<T, E: From<rusqlite::Error>>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut db = lock(&self.db);
-        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = work(&transaction)?;
-        transaction.commit()?;
-        Ok(done)
+        match self {
+            Self::Memory(db) => {
+                let mut db = lock(db);
+                let point = db.savepoint()?;
+                let done = work(&point)?;
+                point.commit()?;
+                Ok(done)
+            }
+            Self::File { db, .. } => {
+                let mut db = lock(db);
+                let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let done = work(&transaction)?;
+                transaction.commit()?;
+                Ok(done)
+            }
+        }
     }
 }
 
@@ -266,7 +286,7 @@ fn execute(db: &Connection, sql: &str, parameters: impl rusqlite::Params) -> Res
 }
 
 fn new_uuid() -> String {
-    Uuid::new_v4().to_string()
+    random::uuid().to_string()
 }
 
 /// The time as a `datetime` column holds it: UTC, to the second.

@@ -6,6 +6,7 @@ mod clients;
 mod errors;
 mod fabric;
 mod foreign;
+mod kept;
 mod kill;
 mod lifecycle;
 mod limits;
@@ -75,13 +76,16 @@ impl Cloud {
         let remember = calls.clone();
         let client = Client::new(service.endpoint(), credentials())
             .on_call(move |call| remember.lock().unwrap().push(call.clone()))
-            .polling(Duration::from_millis(1), Duration::from_secs(600));
+            .polling(Duration::from_millis(1), Duration::from_secs(600))
+            .holding_time();
         Self { service, network, client, calls }
     }
 
     /// A client of the same service with other keys.
     fn client_of(&self, credentials: Credentials) -> Client {
-        Client::new(self.service.endpoint(), credentials).polling(Duration::from_millis(1), Duration::from_secs(600))
+        Client::new(self.service.endpoint(), credentials)
+            .polling(Duration::from_millis(1), Duration::from_secs(600))
+            .holding_time()
     }
 
     async fn call(&self, command: &str, parameters: &[(&str, &str)]) -> Value {

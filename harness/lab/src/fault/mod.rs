@@ -215,9 +215,9 @@ impl Drop for Faults {
         drop(self.state.get_mut().theatre.take());
         // Whether it came to pass is looked at before the next cell begins.
         for machine in self.state.get_mut().impaired.drain(..).filter_map(|machine| machine.upgrade()) {
-            machine.tell(|| drop(netem::remove_all()));
+            machine.leave_to_it(|| drop(netem::remove_all()));
         }
-        self.internet.tell(|| drop(mend()));
+        self.internet.leave_to_it(|| drop(mend()));
     }
 }
 

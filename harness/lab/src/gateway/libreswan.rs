@@ -1,7 +1,15 @@
 //! libreswan: pluto, driven by its own `addconn` and `whack`, whose socket speaks a private C structure that
 //! changes with every release.
 
-use std::{fmt::Write, path::Path, process::Command, sync::Arc};
+use std::{
+    fmt::Write,
+    path::Path,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use futures_util::future::BoxFuture;
 use ipnet::Ipv4Net;
@@ -30,6 +38,8 @@ pub(super) struct Libreswan {
     machine: Arc<Machine>,
     /// What the daemon was told, so that its secrets file can be written anew.
     tunnels: Mutex<Vec<Tunnel>>,
+    /// It has said that it knows nothing, and was told nothing since.
+    empty: AtomicBool,
     /// Until it was stopped.
     pluto: Mutex<Option<Process>>,
 }
@@ -57,7 +67,8 @@ impl Libreswan {
             }
             wait.again(format!("no {SOCKET}")).await?;
         }
-        let libreswan = Self { machine, tunnels: Mutex::default(), pluto: Mutex::new(Some(pluto)) };
+        let libreswan =
+            Self { machine, tunnels: Mutex::default(), empty: AtomicBool::new(false), pluto: Mutex::new(Some(pluto)) };
         libreswan.whack(&["--listen"]).await?;
         Ok(libreswan)
     }
@@ -99,6 +110,7 @@ impl Gateway for Libreswan {
             let mut tunnels = self.tunnels.lock().await;
             tunnels.retain(|known| known.name != tunnel.name);
             tunnels.push(tunnel.clone());
+            self.empty.store(false, Ordering::Relaxed);
             self.write_secrets(&tunnels).await?;
             self.whack(&["--rereadsecrets"]).await?;
             let file = file(tunnel);
@@ -122,8 +134,9 @@ impl Gateway for Libreswan {
             tunnels.retain(|known| known.name != tunnel.name);
             self.write_secrets(&tunnels).await?;
             for (_, name) in connections(tunnel) {
-                // One message, and so one process, tells both.
-                self.whack(&["--delete", "--name", &name, "--rereadsecrets"]).await?;
+                // One message, and so one process, tells both, and is told what is left.
+                let told = self.whack(&["--delete", "--name", &name, "--rereadsecrets", STATES, CONNECTIONS]).await?;
+                self.empty.store(!told.trim().is_empty() && known_of(&told).is_none(), Ordering::Relaxed);
             }
             self.machine.remove(file(tunnel)).await
         })
@@ -131,9 +144,10 @@ impl Gateway for Libreswan {
 
     fn remains(&self) -> BoxFuture<'_, Result<Option<String>>> {
         Box::pin(async move {
-            let told = self.whack(&["--showstates", "--briefconnectionstatus"]).await?;
-            let mut lines = told.lines().map(str::trim).filter(|line| !line.is_empty());
-            Ok(lines.find(|line| !line.ends_with("connections: loaded 0, active 0")).map(str::to_owned))
+            if self.empty.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            Ok(known_of(&self.whack(&[STATES, CONNECTIONS]).await?).map(str::to_owned))
         })
     }
 
@@ -144,6 +158,16 @@ impl Gateway for Libreswan {
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move { drop(self.pluto.lock().await.take()) })
     }
+}
+
+/// Ask whack for what pluto knows.
+const STATES: &str = "--showstates";
+const CONNECTIONS: &str = "--briefconnectionstatus";
+
+/// Something that pluto knows of tunnels, if it told of any.
+fn known_of(told: &str) -> Option<&str> {
+    let mut lines = told.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.find(|line| !line.ends_with("connections: loaded 0, active 0"))
 }
 
 /// The connections that stand for a tunnel, that which is initiated first. One of libreswan has one version of IKE, so

@@ -1,7 +1,7 @@
 //! What key exchanges came to, as far as daemons tell: the audit opens IKE with it. A secret shows itself to be one by
 //! what it opens, and so nothing else is asked of the text that it is taken from.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use policy::Daemon;
 use wire::hex;
@@ -27,9 +27,12 @@ pub async fn shared_secrets(daemon: Daemon, machine: &Machine) -> Result<Vec<Vec
     Ok(taken_from(&String::from_utf8_lossy(&text), daemon))
 }
 
-/// Empties what the daemon has written down; it appends, and so goes on at the beginning.
+/// Empties what the daemon has written down, if it was asked to; it appends, and so goes on at the beginning.
 pub async fn forget(machine: &Machine) -> Result<()> {
-    let empty = || fs::OpenOptions::new().write(true).truncate(true).open(FILE).map(drop);
+    let empty = || match fs::OpenOptions::new().write(true).truncate(true).open(FILE) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    };
     machine.attempt("forget the secrets of its daemon", empty).await
 }
 

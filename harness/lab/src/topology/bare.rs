@@ -1,4 +1,4 @@
-//! Two gateways and nothing around them: no cloud, no capture. What a tunnel costs in itself, which what a whole cell
+//! Two gateways and what is behind them: no cloud, no capture. What a tunnel costs in itself, which what a whole cell
 //! costs is compared with.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -19,7 +19,7 @@ const TUNNEL: &str = "bare";
 /// How long SAs may take to come, and probes to arrive; and how long SAs may take to go.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// Two gateways whose daemons run from tunnel to tunnel.
+/// Two gateways, which may have any number of tunnels one after the other.
 pub struct Bare {
     lab: Arc<Lab>,
     ends: [Arc<Customer>; 2],
@@ -35,8 +35,8 @@ pub struct Pair {
 }
 
 impl Bare {
-    /// Daemons log into the folder, which exists.
-    pub async fn build(pair: Pair, folder: PathBuf, trees: Vec<(Daemon, PathBuf)>) -> Result<Self> {
+    /// Daemons of gateways that are not in the stock log into the folder, which exists.
+    pub async fn build(pair: Pair, folder: PathBuf, trees: Vec<(Daemon, PathBuf)>, stock: Arc<Stock>) -> Result<Self> {
         let customers = [0, 1].map(|end| CustomerPlan {
             name: NAMES[end].to_owned(),
             daemon: pair.daemons[end],
@@ -52,7 +52,7 @@ impl Bare {
             standing: None,
             captured: false,
         };
-        let lab = Lab::build(plan, Stock::empty()).await?;
+        let lab = Lab::build(plan, stock).await?;
         let ends = [lab.customer(NAMES[0])?, lab.customer(NAMES[1])?];
         Ok(Self { lab, ends, exchanges: 0 })
     }
@@ -92,6 +92,14 @@ impl Bare {
         near.forget(TUNNEL).await?;
         gateway::is_gone(daemon.as_ref(), &tunnel, PATIENCE).await?;
         far.forget(TUNNEL).await
+    }
+
+    /// Takes away what is behind the gateways, and gives them back to the stock.
+    pub async fn leave(self) -> Result<()> {
+        let Self { lab, ends, .. } = self;
+        // A gateway that somebody holds on to is not given back.
+        drop(ends);
+        lab.leave().await
     }
 }
 

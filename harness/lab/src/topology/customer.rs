@@ -117,7 +117,7 @@ impl Customer {
         for number in 0..plan.subnets.len() {
             let (station, interface) = lan(&plan, number);
             seat.machine.remove_interface(&interface).await?;
-            lab.remove_station(&station);
+            lab.remove_station(&station).await;
         }
         lab.park(seat).await
     }

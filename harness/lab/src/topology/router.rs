@@ -150,7 +150,7 @@ impl VirtualRouter {
         let interface = self.tiers.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         if let Some(interface) = interface {
             self.machine.remove_interface(&interface).await?;
-            self.lab.remove_station(&format!("{}.{name}", self.plan.vpc));
+            self.lab.remove_station(&format!("{}.{name}", self.plan.vpc)).await;
         }
         Ok(())
     }

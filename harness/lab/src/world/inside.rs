@@ -16,7 +16,7 @@ use rustix::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{WORKPLACE, keeper, trial};
-use crate::{Error, Result};
+use crate::{Error, Result, sys};
 
 /// The first argument of a worker.
 pub const COMMAND: &str = "worker";
@@ -64,6 +64,7 @@ pub fn enter(mut arguments: impl Iterator<Item = OsString>) -> Result<Channel> {
     if word == keeper::WORD {
         match keeper::run(arguments)? {}
     }
+    sys::keep_memory();
     let Some(inside) = Inside::ALL.into_iter().find(|inside| word == inside.word()) else {
         return Err(Error::World(format!("`{}` is no world of a worker", word.display())));
     };

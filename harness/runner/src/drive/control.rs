@@ -26,7 +26,8 @@ pub(crate) async fn modelled(cell: &Cell, tell: Tell<'_>) -> Observation {
     let fabric = Arc::new(customers(cell, &addresses));
     let driven = match Simulator::serve(cell, hosts(ROUTERS).collect(), fabric, None).await {
         Ok(service) => {
-            let session = Session::of_the_simulator(&service);
+            let mut session = Session::of_the_simulator(&service);
+            session.client = session.client.holding_time();
             let driven = drive(cell, Customers { limits: Limits::Modelled, addresses }, session, &notebook, tell).await;
             service.stop().await;
             driven

@@ -52,7 +52,7 @@ async fn cell(
 ) -> Result<(), Failure> {
     tell("build the laboratory".into());
     let lab = Lab::build(plan(job), Arc::clone(stock)).await?;
-    lab::link::raise_loopback().await?;
+    lab::link::raise_loopback()?;
     let fabric = Arc::new(Deployment::new(Arc::clone(&lab)));
     let service = Simulator::serve(&job.cell, lab.public_addresses(), fabric, Some(&job.folder)).await?;
     let session = Session::of_the_simulator(&service);

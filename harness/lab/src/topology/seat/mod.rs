@@ -3,7 +3,8 @@
 //! A daemon takes longer to start than a tunnel takes to come up. So a worker keeps a [`Stock`] of gateways, and a
 //! laboratory that needs one of the same name, daemon and address takes it from there. Between two cells a gateway is
 //! cut off from the internet, and has no rules and no tracked connections. Whether anything else is left of the former
-//! cell is looked at before the next begins: a gateway of which something is left is not used again.
+//! cell is looked at before the next begins: a gateway of which something is left is not used again. The same is done
+//! with the machines of stations, on which nothing runs.
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,14 @@ pub struct Stock {
     internet: AsyncMutex<Option<Arc<Machine>>>,
     parked: Mutex<Vec<Seat>>,
     made: Mutex<u16>,
+    hosts: Mutex<Hosts>,
+}
+
+/// Machines of stations.
+#[derive(Default)]
+struct Hosts {
+    parked: Vec<Machine>,
+    made: usize,
 }
 
 /// A gateway and its link to the internet.
@@ -94,7 +103,7 @@ impl Stock {
 
     fn new(logs: Option<PathBuf>) -> Arc<Self> {
         let (internet, parked) = (AsyncMutex::default(), Mutex::default());
-        Arc::new(Self { logs, internet, parked, made: Mutex::default() })
+        Arc::new(Self { logs, internet, parked, made: Mutex::default(), hosts: Mutex::default() })
     }
 
     /// The internet for a laboratory; and why it is another one, if it is, and no gateway was kept with it.
@@ -203,6 +212,37 @@ impl Stock {
         *made
     }
 
+    /// A machine for a station, with nothing on it.
+    pub(super) async fn host(&self, name: &str) -> Result<Machine> {
+        loop {
+            let Some(parked) = self.hosts().parked.pop() else { break };
+            if left_on(&parked, &[]).await?.is_none() {
+                return Ok(parked.called(name));
+            }
+        }
+        if self.logs.is_none() {
+            return Machine::new(name, None).await;
+        }
+        let number = {
+            let mut hosts = self.hosts();
+            hosts.made += 1;
+            hosts.made
+        };
+        Machine::at(name, &format!("host.{number}"), None).await
+    }
+
+    /// Keeps a machine for another station, as far as anything is kept.
+    pub(super) fn park_host(&self, machine: Machine) {
+        let mut hosts = self.hosts();
+        if self.logs.is_some() && hosts.parked.len() < ROOM {
+            hosts.parked.push(machine);
+        }
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, Hosts> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn parked(&self) -> MutexGuard<'_, Vec<Seat>> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -289,29 +329,38 @@ impl Seat {
 
     /// What is left of a former cell, in words.
     async fn remains(&self) -> Result<Option<String>> {
-        let xfrm::Held { sas, others } = xfrm::sas(&self.machine).await?;
-        let policies = xfrm::policies(&self.machine).await?;
-        let mut interfaces = self.machine.interfaces().await?;
-        interfaces.retain(|name| name != "lo" && name != WAN);
-        let (mut tracked, mut impaired) = (0, 0);
+        let mut left = left_on(&self.machine, &[WAN]).await?;
         for machine in [&self.machine].into_iter().chain(self.nat.as_ref().map(|nat| &nat.machine)) {
-            tracked += nft::tracked(machine).await?;
-            impaired += fault::impaired(machine).await?;
+            if left.is_some() {
+                break;
+            }
+            let counted = [
+                (nft::tracked(machine).await?, "tracked connections"),
+                (fault::impaired(machine).await?, "impaired links"),
+            ];
+            left = counted.into_iter().find(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         }
-        let left = [
-            (sas.len() + others.len(), "SAs"),
-            (policies.len(), "IPsec policies"),
-            (self.machine.routes().await?, "routes"),
-            (interfaces.len(), "interfaces"),
-            (tracked, "tracked connections"),
-            (impaired, "impaired links"),
-        ];
-        let left = left.into_iter().find(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
         Ok(match left {
             Some(left) => Some(left),
             None => self.gateway()?.remains().await?.map(|known| format!("`{known}` in its daemon")),
         })
     }
+}
+
+/// What is left in a machine's kernel of a former cell, in words; these interfaces are its own.
+async fn left_on(machine: &Machine, own: &[&str]) -> Result<Option<String>> {
+    let xfrm::Held { sas, others } = xfrm::sas(machine).await?;
+    let policies = xfrm::policies(machine).await?;
+    let mut interfaces = machine.interfaces().await?;
+    interfaces.retain(|name| name != "lo" && !own.contains(&name.as_str()));
+    let left = [
+        (sas.len() + others.len(), "SAs"),
+        (policies.len(), "IPsec policies"),
+        (machine.routes().await?, "routes"),
+        (interfaces.len(), "interfaces"),
+    ];
+    let left = left.into_iter().find(|(count, _)| *count > 0);
+    Ok(left.map(|(count, what)| format!("{count} {what}")))
 }
 
 /// Moves what logs contain; they stay, empty, since a daemon has them open and appends.

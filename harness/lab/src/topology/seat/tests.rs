@@ -1,7 +1,10 @@
 //! Whether what a cell leaves behind is found before the next begins.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    os::unix::fs::MetadataExt,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use futures_util::future::BoxFuture;
 
@@ -130,5 +133,25 @@ fn what_a_former_cell_left_is_found_before_the_next_begins() {
         let waiting = Waiting::new().await;
         waiting.knows.store(true, Ordering::Relaxed);
         assert!(waiting.refusal().await.starts_with(&format!("{NAME} had `to-main` in its daemon of a former cell")));
+    });
+}
+
+#[test]
+#[ignore = "runs in a guest: see tests/in-guest"]
+fn a_stations_machine_is_used_again_unless_something_is_left_on_it() {
+    in_a_worker(async {
+        let stock = Stock::keeping(PathBuf::from(crate::world::WORKPLACE).join("logs"));
+        let machine = stock.host("main.web").await.unwrap();
+        let first = machine.namespace().unwrap().metadata().unwrap().ino();
+        stock.park_host(machine);
+        let machine = stock.host("branch.0").await.unwrap();
+        assert_eq!(machine.name(), "branch.0");
+        assert_eq!(machine.namespace().unwrap().metadata().unwrap().ino(), first, "it is the same one");
+        let far = Machine::new("far", None).await.unwrap();
+        let near = End { machine: &machine, interface: "eth0", station: 1 };
+        link::connect(near, End { machine: &far, interface: "eth0", station: 2 }).await.unwrap();
+        stock.park_host(machine);
+        let machine = stock.host("main.web").await.unwrap();
+        assert_eq!(machine.interfaces().await.unwrap(), ["lo"]);
     });
 }
