@@ -11,8 +11,10 @@ use rtnetlink::{
     AddressMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
     packet_route::{
         RouteNetlinkMessage,
+        AddressFamily,
         link::{InfoData, InfoVeth, LinkAttribute, LinkMessage},
         route::{RouteHeader, RouteMessage},
+        rule::{RuleAction, RuleAttribute, RuleMessage},
     },
 };
 
@@ -74,6 +76,27 @@ impl Machine {
         })
         .await?;
         Ok(answers)
+    }
+
+    /// Adds a route as it is.
+    pub(crate) async fn make_route(&self, action: &str, route: RouteMessage) -> Result<()> {
+        self.ask(action, RouteNetlinkMessage::NewRoute(route), MAKE).await.map(drop)
+    }
+
+    /// Has packets to which all of these apply look for their routes in a table.
+    pub(crate) async fn make_rule(
+        &self,
+        action: &str,
+        table: u32,
+        priority: u32,
+        packets: impl IntoIterator<Item = RuleAttribute>,
+    ) -> Result<()> {
+        let mut rule = RuleMessage::default();
+        rule.header.family = AddressFamily::Inet;
+        rule.header.action = RuleAction::ToTable;
+        rule.attributes = vec![RuleAttribute::Table(table), RuleAttribute::Priority(priority)];
+        rule.attributes.extend(packets);
+        self.ask(action, RouteNetlinkMessage::NewRule(rule), MAKE).await.map(drop)
     }
 
     async fn links(&self, action: &str, which: LinkMessage, flags: u16) -> Result<Vec<LinkMessage>> {

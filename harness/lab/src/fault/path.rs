@@ -10,12 +10,12 @@ use rtnetlink::{
     RouteMessageBuilder,
     packet_route::{
         route::{RouteAttribute, RouteHeader, RouteMetric, RouteProtocol, RouteScope},
-        rule::RuleAction,
+        rule::RuleAttribute,
     },
 };
 
 use crate::{
-    Error, Result,
+    Result,
     machine::Machine,
     netlink::{self, ROUTE, attributes, field, message},
 };
@@ -66,10 +66,9 @@ pub(super) async fn narrow(internet: &Machine, link: &Link, bytes: u16, all: &[L
         let out = internet.interface_index(&other.interface).await?;
         add(internet, other, out, TABLES + index, bytes).await?;
     }
-    let mut rule = internet.route().rule().add().v4();
-    rule = rule.input_interface(link.interface.clone()).table_id(TABLES + index).priority(PATHS.into());
-    let done = rule.action(RuleAction::ToTable).execute().await;
-    done.map_err(|e| Error::netlink(internet.name(), format!("route what comes from {}", link.interface), e))
+    let from = RuleAttribute::Iifname(link.interface.clone());
+    let action = format!("route what comes from {}", link.interface);
+    internet.make_rule(&action, TABLES + index, PATHS.into(), [from]).await
 }
 
 async fn add(internet: &Machine, link: &Link, index: u32, table: u32, bytes: u16) -> Result<()> {
@@ -81,8 +80,7 @@ async fn add(internet: &Machine, link: &Link, index: u32, table: u32, bytes: u16
         .protocol(RouteProtocol::Other(PATHS))
         .build();
     route.attributes.push(RouteAttribute::Metrics(vec![RouteMetric::Mtu(bytes.into())]));
-    let done = internet.route().route().add(route).execute().await;
-    done.map_err(|e| Error::netlink(internet.name(), format!("narrow the path to {}", link.address), e))
+    internet.make_route(&format!("narrow the path to {}", link.address), route).await
 }
 
 /// Takes rules and routes of faults away, in the calling thread's namespace.

@@ -20,7 +20,7 @@ use rtnetlink::{
     RouteMessageBuilder,
     packet_route::{
         route::{RouteProtocol, RouteScope},
-        rule::{RuleAction, RuleAttribute, RulePortRange},
+        rule::{RuleAttribute, RulePortRange},
     },
 };
 use scenario::fault::Surgery;
@@ -63,24 +63,21 @@ impl Theatre {
         let theatre = Self { operator, task };
         internet.bring_up(DEVICE).await?;
         let index = internet.interface_index(DEVICE).await?;
-        let failed = |e| Error::netlink(internet.name(), "route IKE through the device for surgery", e);
+        let action = "route IKE through the device for surgery";
         let route = RouteMessageBuilder::<Ipv4Addr>::new()
             .output_interface(index)
             .table_id(TABLE)
             .scope(RouteScope::Link)
             .protocol(RouteProtocol::Other(SURGERY))
             .build();
-        internet.route().route().add(route).execute().await.map_err(failed)?;
-        let rule = || internet.route().rule().add().v4().action(RuleAction::ToTable);
+        internet.make_route(action, route).await?;
         // What comes back goes where it was going.
-        let back = rule().input_interface(DEVICE).table_id(MAIN).priority(SURGERY.into());
-        back.execute().await.map_err(failed)?;
+        internet.make_rule(action, MAIN, SURGERY.into(), [RuleAttribute::Iifname(DEVICE.to_owned())]).await?;
         for port in PORTS {
             let range = RulePortRange { start: port, end: port };
             for end in [RuleAttribute::SourcePortRange(range), RuleAttribute::DestinationPortRange(range)] {
-                let mut there = rule().table_id(TABLE).priority(SURGERY.into());
-                there.message_mut().attributes.extend([RuleAttribute::IpProtocol(UDP.into()), end]);
-                there.execute().await.map_err(failed)?;
+                let packets = [RuleAttribute::IpProtocol(UDP.into()), end];
+                internet.make_rule(action, TABLE, SURGERY.into(), packets).await?;
             }
         }
         Ok(theatre)
