@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::io::Errno;
 use tokio::{io::unix::AsyncFd, sync::Notify, task::JoinHandle};
 use wire::{audit::Side, marker, pcapng};
 
@@ -90,8 +91,12 @@ impl Capture {
                 continue;
             }
             let frame = marker::frame(MARKER + number as u64);
-            rustix::net::send(&point.sender, &frame, rustix::net::SendFlags::empty())
-                .map_err(|e| Error::machine(&point.name, "send the capture's end marker")(e.into()))?;
+            match rustix::net::send(&point.sender, &frame, rustix::net::SendFlags::empty()) {
+                Ok(_) => {}
+                // Another interface has its name by now, on a machine that is used again.
+                Err(Errno::NXIO | Errno::NODEV) => point.cut.notify_one(),
+                Err(e) => return Err(Error::machine(&point.name, "send the capture's end marker")(e.into())),
+            }
         }
         for point in &mut self.points {
             let limit = Duration::from_secs(5);

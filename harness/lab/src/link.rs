@@ -10,8 +10,7 @@ use netlink_packet_core::{
 use rtnetlink::{
     AddressMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
     packet_route::{
-        RouteNetlinkMessage,
-        AddressFamily,
+        AddressFamily, RouteNetlinkMessage,
         link::{InfoData, InfoVeth, LinkAttribute, LinkMessage},
         route::{RouteHeader, RouteMessage},
         rule::{RuleAction, RuleAttribute, RuleMessage},
