@@ -35,7 +35,7 @@ pub(crate) type Tell<'a> = &'a (dyn Fn(String) + 'a);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A hold is cut into parts of this length, so that states are seen and the watchdog is told.
-const PART: Duration = Duration::from_secs(60);
+const PART: Duration = Duration::from_secs(30);
 
 /// Why a step did not do what it should.
 pub(crate) enum Failure {
