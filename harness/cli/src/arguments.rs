@@ -21,6 +21,8 @@ pub enum Command {
     Run(RunArguments),
     /// Make the reports of one or more runs, such as the shards of one, from their records
     Report(ReportArguments),
+    /// Show what differs between two runs: verdicts, and whether they did the same in the same order
+    Compare(CompareArguments),
     /// Account for every frame of a capture, ours or a foreign one, and show its conversation
     Audit(AuditArguments),
     /// Validate scenario files; needs no privileges
@@ -109,6 +111,23 @@ pub struct ReportArguments {
     /// Print the record on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// Folder of the earlier run, or its record
+    #[arg(value_name = "A")]
+    pub a: PathBuf,
+    /// Folder of the later run, or its record
+    #[arg(value_name = "B")]
+    pub b: PathBuf,
+    /// Compare what happened in each cell too, in its order: steps, requests and answers, states, SAs, faults, messages
+    /// of IKE, and packets that were lost; random values count by the order in which they appear
+    #[arg(long)]
+    pub history: bool,
+    /// Of histories only the order counts, not the times
+    #[arg(long, requires = "history")]
+    pub without_times: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => command::run::run(&arguments),
         Command::Bench(arguments) => command::bench::run(&arguments),
         Command::Report(arguments) => command::report::run(&arguments),
+        Command::Compare(arguments) => command::compare::run(&arguments),
         Command::Audit(arguments) => command::audit::run(&arguments),
         Command::Check(arguments) => command::check::run(&arguments),
         Command::Plan(arguments) => command::plan::run(&arguments),

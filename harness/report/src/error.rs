@@ -16,6 +16,8 @@ pub enum ReportError {
     NotARecord { path: PathBuf, source: serde_json::Error },
     #[error("{what}")]
     NotParts { what: String },
+    #[error("{what}")]
+    NotComparable { what: String },
     #[error("the record cannot be written as JSON: report this as a defect of tunnelproof")]
     Serialise(#[source] serde_json::Error),
     #[error("the template of `report.html` fails: report this as a defect of tunnelproof")]

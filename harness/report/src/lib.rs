@@ -7,9 +7,11 @@
 mod adopt;
 mod badge;
 mod claim;
+pub mod compare;
 mod error;
 mod file;
 mod format;
+pub mod history;
 mod html;
 mod junit;
 pub mod ladder;

@@ -105,6 +105,9 @@ pub struct CellRecord {
     /// Files beneath the run's folder, relative to it.
     pub evidence: Evidence,
     pub wall_ms: u64,
+    /// When the cell began, in nanoseconds since 1970 of the clock that captures use; 0 if that is not known.
+    #[serde(default)]
+    pub began_ns: u64,
     /// Virtual time that passed in the cell, in milliseconds.
     pub virtual_ms: u64,
     /// What became of the machines of former cells, in words.

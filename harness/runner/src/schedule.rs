@@ -230,6 +230,7 @@ pub(crate) fn blank(cell: &Cell, version: impl Fn(Daemon) -> String) -> CellReco
         account: None,
         evidence: record::Evidence::default(),
         wall_ms: 0,
+        began_ns: 0,
         virtual_ms: 0,
         machines: Vec::new(),
         spent: record::Spent::default(),
@@ -251,6 +252,7 @@ pub(crate) fn fill(
     record.reason = judgement.reason;
     record.negotiated = judgement.negotiated;
     record.checks = judgement.checks;
+    record.began_ns = observation.began_ns;
     record.virtual_ms = observation.virtual_ms;
     observation::lines(&folder.join(observation::EVENTS), &observation::events(&observation))?;
     record.steps = observation.steps;

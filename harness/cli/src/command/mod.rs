@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod bench;
 pub mod check;
+pub mod compare;
 mod conclusion;
 pub mod doctor;
 mod expect;

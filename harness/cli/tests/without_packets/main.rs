@@ -3,6 +3,7 @@
 
 mod between;
 mod choice;
+mod compare;
 mod endpoint;
 mod expected;
 mod file;

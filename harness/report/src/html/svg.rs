@@ -83,6 +83,12 @@ impl Drawing {
         ));
     }
 
+    /// A path with a tooltip.
+    pub fn shape(&mut self, path: &str, class: &'static str, title: &str) {
+        let (class, title) = (attribute(class), escape(title));
+        self.0.push_str(&format!(r#"<path d="{path}"{class}><title>{title}</title></path>"#));
+    }
+
     pub fn rectangle(&mut self, x: i32, y: i32, width: i32, height: i32, class: &'static str) {
         let class = attribute(class);
         self.0.push_str(&format!(r#"<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="6"{class}/>"#));

@@ -1,12 +1,18 @@
-//! The virtual timeline: steps, states of connections and lives of SAs over one axis of time.
+//! The virtual timeline: steps, faults, traffic, states of connections and lives of SAs over one axis of time.
 //!
 //! Setting up takes seconds and a scenario's hold takes hours, so the axis cannot be linear: a stretch
 //! without events is drawn as wide as a small power of its length. The order of events and the times
 //! at the marks are true.
 
+mod faults;
+mod traffic;
+
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use runner::record::{CellRecord, StepStatus};
+
+use faults::Span;
+use traffic::Stream;
 
 use super::{
     plan::Plan,
@@ -21,16 +27,21 @@ const BAR: i32 = 14;
 const TOP: i32 = 30;
 const HEADING: i32 = 26;
 const MARK_SPACE: i32 = 74;
+/// A bar is at least so wide.
+const SHORTEST: i32 = 3;
+/// More kinds of faults are counted, not drawn.
+const FAULTS: usize = 16;
 /// The power: 0 would give every stretch one width, 1 is a linear axis.
 const SHORTENING: f64 = 0.3;
 
 /// The timeline, unless nothing happened in the cell.
 pub fn draw(cell: &CellRecord) -> Option<String> {
     let lanes = sa_lanes(cell);
-    if cell.steps.is_empty() && cell.states.is_empty() && lanes.is_empty() {
+    if cell.steps.is_empty() && cell.states.is_empty() && cell.faults.is_empty() && lanes.is_empty() {
         return None;
     }
-    let axis = Axis::new(cell);
+    let streams = traffic::streams(cell);
+    let axis = Axis::new(cell, &streams);
     let mut rows = Rows { drawing: Drawing::new(), y: TOP, axis: &axis };
 
     if !cell.steps.is_empty() {
@@ -47,6 +58,8 @@ pub fn draw(cell: &CellRecord) -> Option<String> {
         rows.bar(step.begin_ms, step.end_ms, class, &title, text);
         rows.next();
     }
+    rows.faults(&faults::spans(&cell.faults));
+    traffic::draw(&mut rows, &streams);
     let mut states: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
     for change in &cell.states {
         states.entry(&change.connection).or_default().push((change.at_ms, &change.state));
@@ -132,7 +145,7 @@ impl Rows<'_> {
     /// A bar in the row, with its own text in it where there is room.
     fn bar(&mut self, begin: u64, end: u64, class: &'static str, title: &str, text: &str) {
         let (from, to) = (self.axis.x(begin), self.axis.x(end.max(begin)));
-        self.drawing.bar(from, self.y + 1, (to - from - 1).max(3), BAR, class, title);
+        self.drawing.bar(from, self.y + 1, (to - from - 1).max(SHORTEST), BAR, class, title);
         let width = i32::try_from(text.chars().count()).unwrap_or(i32::MAX).saturating_mul(7).saturating_add(8);
         if !text.is_empty() && width <= to - from {
             let on = if matches!(class, "xo" | "xh") { "i dark" } else { "i" };
@@ -142,6 +155,45 @@ impl Rows<'_> {
 
     fn next(&mut self) {
         self.y += ROW;
+    }
+
+    /// A row for each kind of fault, in the order of the first of each.
+    fn faults(&mut self, spans: &[Span]) {
+        let mut labels: Vec<&str> = Vec::new();
+        for span in spans {
+            if !labels.contains(&span.label.as_str()) {
+                labels.push(&span.label);
+            }
+        }
+        if !labels.is_empty() {
+            self.heading("Faults");
+        }
+        for label in labels.iter().take(FAULTS) {
+            self.label(label);
+            let mut drawn = i32::MIN;
+            for span in spans.iter().filter(|span| span.label == *label) {
+                let end = span.end.unwrap_or(self.axis.end());
+                // A bar that would be hidden behind the one before is not drawn.
+                let to = self.axis.x(end);
+                if to <= drawn {
+                    continue;
+                }
+                drawn = to.max(self.axis.x(span.begin) + SHORTEST);
+                let begin = format::clock(span.begin);
+                let title = match span.end {
+                    Some(end) if end == span.begin => format!("{} at {begin}", span.text),
+                    Some(end) => format!("{}: {begin} to {}", span.text, format::clock(end)),
+                    None => format!("{}: {begin} to the end", span.text),
+                };
+                let text = if span.text == *label { "" } else { &span.text };
+                self.bar(span.begin, end, "xw", &title, text);
+            }
+            self.next();
+        }
+        if let more @ 1.. = labels.len().saturating_sub(FAULTS) {
+            self.label(&format!("and {} more", format::plural(more, "kind")));
+            self.next();
+        }
     }
 
     /// The axis goes beneath everything, when it is known how far down it reaches.
@@ -155,7 +207,7 @@ impl Rows<'_> {
             drawing.path(&format!("M{} {}l4 -10m3 10l4 -10", x - 5, TOP - 1), "break");
         }
         drawing.cover(self.drawing);
-        drawing.finish(self.y + 8, "Timeline of steps, connection states and security associations")
+        drawing.finish(self.y + 8, "Timeline of steps, faults, traffic, connection states and security associations")
     }
 }
 
@@ -166,11 +218,15 @@ struct Axis {
 }
 
 impl Axis {
-    fn new(cell: &CellRecord) -> Self {
+    fn new(cell: &CellRecord, streams: &[Stream]) -> Self {
         let steps = cell.steps.iter().flat_map(|step| [step.begin_ms, step.end_ms]);
         let states = cell.states.iter().map(|change| change.at_ms);
         let sas = cell.sas.iter().flat_map(|sa| [Some(sa.added_ms), sa.deleted_ms]).flatten();
-        let mut moments: Vec<u64> = steps.chain(states).chain(sas).chain([0, cell.virtual_ms]).collect();
+        let faults = cell.faults.iter().map(|fault| fault.at_ms);
+        // Of the gaps there may be thousands: they are drawn where they fall.
+        let streams = streams.iter().flat_map(|stream| [stream.first, stream.last]);
+        let ends = [0, cell.virtual_ms];
+        let mut moments: Vec<u64> = steps.chain(states).chain(sas).chain(faults).chain(streams).chain(ends).collect();
         moments.sort_unstable();
         moments.dedup();
         let mut sums = vec![0.0];
@@ -187,9 +243,18 @@ impl Axis {
         self.moments.last().copied().unwrap_or(0)
     }
 
+    /// Within a stretch time is linear.
     fn x(&self, moment: u64) -> i32 {
-        let at = self.moments.partition_point(|&known| known < moment);
-        self.places.get(at).copied().unwrap_or(PLOT_X + PLOT_WIDTH)
+        let after = self.moments.partition_point(|&known| known <= moment);
+        let Some(before) = after.checked_sub(1) else { return PLOT_X };
+        let place = self.places[before];
+        match (self.moments.get(after), self.places.get(after)) {
+            (Some(&next), Some(&next_place)) => {
+                let share = (moment - self.moments[before]) as f64 / (next - self.moments[before]) as f64;
+                place + (share * f64::from(next_place - place)).round() as i32
+            }
+            _ => place,
+        }
     }
 
     /// The first moment, the last, and as many between as leave room for their labels.

@@ -88,6 +88,7 @@ pub fn bare(id: &str, verdict: Verdict) -> CellRecord {
         account: None,
         evidence: Evidence::default(),
         wall_ms: 3,
+        began_ns: 0,
         virtual_ms: 0,
         machines: Vec::new(),
         spent: Default::default(),
