@@ -5,6 +5,7 @@ use std::{fmt, net::SocketAddr, num::NonZero, path::PathBuf, str::FromStr};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cloud::{Config, Profile};
 use lab::world::Choice;
+use runner::Defect;
 use scenario::{Selection, Shard};
 
 /// Proves site-to-site IPsec VPNs packet by packet.
@@ -69,6 +70,10 @@ pub struct RunArguments {
     /// Take cells for which nothing has changed from this earlier run, if they did not fail there
     #[arg(long, value_name = "DIR")]
     pub reuse: Option<PathBuf>,
+    /// Give the cloud this one defect, to see whether the cells find it; a name that is not known is answered with all
+    /// that are
+    #[arg(long, value_name = "DEFECT", conflicts_with_all = ["cloud", "reuse"])]
+    pub sabotage: Option<Defect>,
     /// Print the record on standard output
     #[arg(long)]
     pub json: bool,

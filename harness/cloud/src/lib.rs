@@ -11,6 +11,7 @@
 //! | `store` | the database, with CloudStack's tables |
 //! | [`router`] | [`Fabric`] and [`Router`]: what the service asks of the network, for others to build |
 //! | `log` | [`Log`]: what is reported while it works |
+//! | `lapse` | what it can be made to do wrong, to see whether that is noticed |
 //! | `client` | [`Client`]: signs, sends, waits for jobs; works against a real CloudStack too |
 //!
 //! A tunnel is configured by what the service decides, through [`Router::apply`], and nothing else.
@@ -22,6 +23,7 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod lapse;
 mod log;
 mod modelled;
 mod profile;
@@ -37,6 +39,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub use client::{Begun, Call, Client, ClientError};
 pub use config::{Config, Credentials, StoreLocation};
 pub use error::CloudError;
+#[cfg(feature = "sabotage")]
+pub use lapse::Lapse;
 pub use log::{Level, Log, LogLine};
 pub use modelled::{Modelled, ModelledCustomer};
 pub use profile::Profile;

@@ -38,8 +38,8 @@ use wire::audit::Side;
 pub use bare::{Bare, Pair};
 pub use customer::Customer;
 pub use exchange::{Exchange, Flow};
-pub use router::Deployment;
 use router::VirtualRouter;
+pub use router::{Deployment, Flaw};
 pub use seat::Stock;
 use seat::{Seat, Wanted};
 

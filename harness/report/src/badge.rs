@@ -41,6 +41,9 @@ fn width(text: &str) -> usize {
 
 /// A skip is a result: what was not proven is told beside what was.
 fn message(record: &Record) -> (String, &'static str) {
+    if record.sabotage.is_some() {
+        return ("sabotaged".to_owned(), GREY);
+    }
     let cells = &record.cells;
     let number = |verdict| cells.iter().filter(|cell| cell.verdict == verdict).count();
     let refuted = cells.iter().filter(|cell| cell.verdict == Verdict::Refuted && claim::is_unlike(cell)).count();

@@ -6,7 +6,16 @@ use wire::audit::Code;
 use crate::{format, traffic::Traffic};
 
 /// How the cells fared; what was not proven is never left out.
-pub fn headline(cells: &[CellRecord]) -> String {
+pub fn headline(record: &Record) -> String {
+    let told = verdicts(&record.cells);
+    // Whoever reads a report has to see before anything else that it is of a cloud that was made to fail.
+    match &record.sabotage {
+        Some(defect) => format!("Sabotaged by {defect}: {told}"),
+        None => told,
+    }
+}
+
+fn verdicts(cells: &[CellRecord]) -> String {
     let of = |verdict| cells.iter().filter(|cell| cell.verdict == verdict).count();
     let (total, proven, refuted, broken) =
         (cells.len(), of(Verdict::Proven), of(Verdict::Refuted), of(Verdict::Broken));

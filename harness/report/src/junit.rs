@@ -39,7 +39,10 @@ fn entries(gate: &Gate) -> Option<TestSuite> {
 }
 
 fn suite(record: &Record, name: &str, cells: &[&CellRecord]) -> TestSuite {
-    let mut suite = TestSuite::new(name);
+    let mut suite = match &record.sabotage {
+        Some(defect) => TestSuite::new(format!("sabotaged by {defect}: {name}")),
+        None => TestSuite::new(name),
+    };
     suite.set_time(cells.iter().map(|cell| time(cell)).sum());
     suite.add_property(("world", record.world.as_str()));
     if !record.laboratory.kernel.is_empty() {

@@ -11,7 +11,7 @@ use crate::{HTML, claim, format, html::by_scenario, traffic::Traffic};
 pub fn render(record: &Record) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ = writeln!(out, "# {}\n", claim::headline(&record.cells));
+    let _ = writeln!(out, "# {}\n", claim::headline(record));
     if let Some(packets) = claim::packets(&record.cells) {
         let _ = writeln!(out, "{packets}\n");
     }
@@ -51,6 +51,7 @@ pub fn render(record: &Record) -> String {
         claim::choice(record).map(|choice| format!("Chosen: {}", text(&choice))),
         claim::all_reused(&record.cells).map(|reused| format!("Reused: {reused}")),
         Some(format!("World {}", text(&record.world))),
+        record.sabotage.as_ref().map(|defect| format!("Sabotaged by {}", text(defect))),
         Some(text(&record.laboratory.kernel)).filter(|kernel| !kernel.is_empty()),
         cloud.map(|cloud| text(&format::cloud(cloud))),
         cloud

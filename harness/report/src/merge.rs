@@ -31,6 +31,11 @@ pub fn merge(parts: &[(PathBuf, Record)]) -> Result<Record, ReportError> {
             return Err(refused(format!("{what}: make a report of each")));
         }
     }
+    if let Some((path, _)) = parts.iter().find(|(_, record)| record.sabotage != first.sabotage) {
+        let what =
+            format!("of `{}` and `{}` one is sabotaged, or each otherwise", first_path.display(), path.display());
+        return Err(refused(format!("{what}: make a report of each")));
+    }
     let mut merged = first.clone();
     merged.choice = choice(parts)?;
     merged.cells = cells(parts)?;

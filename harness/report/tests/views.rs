@@ -46,6 +46,20 @@ fn no_text_breaks_the_table_of_the_markdown() {
 }
 
 #[test]
+fn a_sabotaged_run_is_taken_for_a_real_one_in_no_view() {
+    let mut record = of(&[Verdict::Proven]);
+    record.sabotage = Some("pfs-dropped".into());
+    let begins = "Sabotaged by pfs-dropped: 1 of 1 cell proven";
+    assert!(render_markdown(&record).starts_with(&format!("# {begins}\n")));
+    let html = render_html(&record).unwrap();
+    assert!(html.contains(&format!("<title>{begins} – Tunnelproof</title>")) && html.contains(&format!(">{begins}</h1>")));
+    assert!(html.contains("<code class=\"run\">tunnelproof run --sabotage pfs-dropped one</code>"));
+    assert!(render_junit(&record).unwrap().contains("<testsuite name=\"sabotaged by pfs-dropped: "));
+    let badge = render_badge(&record);
+    assert!(badge.contains("sabotaged") && !badge.contains("proven<") && !badge.contains("#1a7f45"), "{badge}");
+}
+
+#[test]
 fn the_badge_is_green_only_if_nothing_failed() {
     use Verdict::{Broken, Proven, Refuted, Skipped};
     let cases: [(&[Verdict], &str, &str); 6] = [

@@ -158,6 +158,7 @@ mod tests {
             started: String::new(),
             wall_ms: 0,
             world: String::new(),
+            sabotage: None,
             laboratory: Laboratory::default(),
             choice: None,
             diagnoses: Vec::new(),

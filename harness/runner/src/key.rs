@@ -23,7 +23,8 @@ impl Ground {
         };
         let cell = serde_json::to_string(cell).ok()?;
         let parts = [program, self.name(), &kernel, &cell].map(str::to_owned);
-        let parts: Vec<String> = parts.into_iter().chain(images).collect();
+        let defect = self.sabotage().map(|defect| format!("sabotaged: {defect}"));
+        let parts: Vec<String> = parts.into_iter().chain(images).chain(defect).collect();
         Some(digest::of_parts(parts.iter().map(String::as_str)))
     }
 }

@@ -30,6 +30,7 @@ pub mod record;
 
 pub use bare::{Tunnels, tunnels};
 pub use diagnosis::diagnose;
+pub use drive::Defect;
 pub use endpoint::{Endpoint, Foreign};
 pub use error::Error;
 pub use gate::{Known, hold};

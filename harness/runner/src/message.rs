@@ -7,7 +7,7 @@ use policy::{Daemon, IkeVersion, Policy, PreSharedKey};
 use scenario::Cell;
 use serde::{Deserialize, Serialize};
 
-use crate::site::SiteJob;
+use crate::{drive::Defect, site::SiteJob};
 
 /// To the worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,6 +57,9 @@ pub(crate) struct Job {
     pub logs: PathBuf,
     /// File trees of the daemons that take part.
     pub trees: Vec<(Daemon, PathBuf)>,
+    /// What is wrong on purpose.
+    #[serde(default)]
+    pub defect: Option<Defect>,
 }
 
 /// From the worker.

@@ -28,6 +28,9 @@ pub struct Record {
     /// Wall-clock duration of the run in milliseconds.
     pub wall_ms: u64,
     pub world: String,
+    /// The defect that it was given on purpose: a record that has one says nothing about anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sabotage: Option<String>,
     /// The machine, the kernel and the images that took part.
     pub laboratory: Laboratory,
     /// Which cells these are, of those that the files have.

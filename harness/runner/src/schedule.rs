@@ -17,7 +17,8 @@ use policy::Daemon;
 use scenario::Cell;
 
 use crate::{
-    Error, Result, Times, control, drive,
+    Error, Result, Times, control,
+    drive::{self, Defect},
     endpoint::Foreign,
     judge::{self, Judgement},
     observation::{self, Observation},
@@ -48,6 +49,7 @@ pub enum Ground {
     Foreign(Foreign),
 }
 
+#[derive(Clone)]
 pub struct Machines {
     pub world: World,
     /// Images of every daemon that takes part.
@@ -55,6 +57,8 @@ pub struct Machines {
     pub clock: Clock,
     /// The program that workers are: it hands the arguments behind `worker` to [`crate::worker`].
     pub program: PathBuf,
+    /// What is wrong on purpose, to see whether it is found. The record says so.
+    pub sabotage: Option<Defect>,
 }
 
 impl Machines {
@@ -82,6 +86,7 @@ impl Run {
             started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             wall_ms: wall.as_millis() as u64,
             world: self.ground.name().to_owned(),
+            sabotage: self.ground.sabotage().map(|defect| defect.name().to_owned()),
             laboratory: self.ground.record(),
             choice: None,
             diagnoses: Vec::new(),
@@ -120,6 +125,14 @@ impl Ground {
             Self::Machines(machines) => machines.world.name(),
             Self::Modelled => "modelled",
             Self::Foreign(_) => "foreign",
+        }
+    }
+
+    /// What is wrong on purpose.
+    pub fn sabotage(&self) -> Option<Defect> {
+        match self {
+            Self::Machines(machines) => machines.sabotage,
+            Self::Modelled | Self::Foreign(_) => None,
         }
     }
 

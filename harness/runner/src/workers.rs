@@ -129,7 +129,8 @@ impl Hand<'_> {
 
     fn ask(&mut self, cell: &Cell, folder: &Path, spent: &mut record::Spent, progress: &dyn Progress) -> Result<()> {
         let trees = trees(self.machines, daemons(cell));
-        let job = Job { cell: cell.clone(), folder: folder.to_owned(), logs: self.logs.clone(), trees };
+        let (logs, defect) = (self.logs.clone(), self.machines.sabotage);
+        let job = Job { cell: cell.clone(), folder: folder.to_owned(), logs, trees, defect };
         progress.doing(&cell.id, &format!("start a worker in the {} world", self.machines.world));
         let mut worker = match self.worker.take() {
             Some(worker) => worker,

@@ -87,8 +87,9 @@ fn summary(record: &Record, out: &Path) -> String {
         0 => String::new(),
         steps => format!("; {} not run", count(steps, "step")),
     };
+    let sabotaged = record.sabotage.as_ref().map_or(String::new(), |defect| format!("sabotaged by {defect}: "));
     format!(
-        "{} in {}: {}{reused}{not_run}\n{}",
+        "{sabotaged}{} in {}: {}{reused}{not_run}\n{}",
         count(record.cells.len(), "cell"),
         duration(record.wall_ms),
         counts.join(", "),

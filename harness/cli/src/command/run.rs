@@ -41,6 +41,12 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
     };
     let jobs = arguments.jobs.map_or_else(processors, std::num::NonZero::get);
     eprintln!("{} {}", count(cells.len(), "cell"), introduction(&ground));
+    if let Some(defect) = ground.sabotage() {
+        eprintln!(
+            "{} by {defect}: what is proven or refuted here says nothing of the cloud",
+            paint::yellow("sabotaged")
+        );
+    }
     let reuse = Reuse::divide(cells, &ground, earlier)?;
     if let Some(taken) = reuse.introduction() {
         eprintln!("{taken}");
@@ -51,7 +57,7 @@ pub fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
     let run = runner::Run { ground, jobs, out: out.clone(), times: times.times.clone() };
     let ran = runner::run(&run, &reuse.rest, &proving)?;
     proving.end();
-    if matches!(run.ground, Ground::Machines(_)) {
+    if matches!(run.ground, Ground::Machines(_)) && run.ground.sabotage().is_none() {
         times.keep(&ran);
     }
     let mut record = reuse.complete(ran, &out)?;
@@ -70,13 +76,18 @@ fn ground(arguments: &RunArguments, cells: &[Cell]) -> Result<Ground, Failure> {
     }
     let choice = match arguments.world {
         WorldChoice::Machines(choice) => choice,
+        WorldChoice::Modelled if arguments.sabotage.is_some() => {
+            let help = "the modelled world has no packets that could show a defect: leave out --world or --sabotage";
+            return Err(Failure::Input(help.to_owned()));
+        }
         WorldChoice::Modelled => return Ok(Ground::Modelled),
     };
     let clock = match arguments.time {
         Time::Virtual => Clock::Virtual,
         Time::Real => Clock::Wall,
     };
-    Ok(Ground::Machines(machines(choice, clock, cells)?))
+    let sabotage = arguments.sabotage;
+    Ok(Ground::Machines(Machines { sabotage, ..machines(choice, clock, cells)? }))
 }
 
 /// What cells with machines are run with; images that it needs are made.
@@ -87,7 +98,7 @@ pub(super) fn machines(choice: Choice, clock: Clock, cells: &[Cell]) -> Result<M
     let mut names: Vec<_> = kind.image().into_iter().collect();
     names.extend(runner::images(cells));
     let images = ensure(&store, &names)?;
-    Ok(Machines { world: kind.world(&store)?, images, clock, program })
+    Ok(Machines { world: kind.world(&store)?, images, clock, program, sabotage: None })
 }
 
 fn introduction(ground: &Ground) -> String {

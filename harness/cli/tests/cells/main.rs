@@ -151,7 +151,8 @@ fn prepare() -> Result<&'static Run, Box<dyn std::error::Error>> {
     let images = store.ensure(&names, &tell)?;
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder());
     std::fs::create_dir_all(&out)?;
-    let machines = Machines { world: kind.world(&store)?, images, clock: Clock::Virtual, program: PROGRAM.into() };
+    let machines =
+        Machines { world: kind.world(&store)?, images, clock: Clock::Virtual, program: PROGRAM.into(), sabotage: None };
     let run = Run { ground: Ground::Machines(machines), jobs: 1, out: out.canonicalize()?, times: Times::default() };
     // Sessions belong to threads that nobody here joins, so it lives as long as they do.
     Ok(Box::leak(Box::new(run)))

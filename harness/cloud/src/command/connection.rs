@@ -11,6 +11,7 @@ use super::{
     vpn_gateway::rename,
 };
 use crate::{
+    lapse::Lapse,
     profile::{Release, fill},
     rule::network,
     server::{Failure, tunnels},
@@ -190,6 +191,9 @@ async fn reset(call: Call) -> Result<Answer> {
         let unknown = || Failure::invalid(format!("Fail to find site to site VPN connection {id} to reset!"));
         connection::find(db, id)?.map(|connection| connection.state).ok_or_else(unknown)
     })?;
+    if cloud.lapses(Lapse::ResetsNothing) {
+        return shown(&call, id);
+    }
     if tunnels::transition(cloud, id, Trigger::Reset, "it is reset")?.is_none() {
         return Err(Failure::invalid(format!("VPN connection {id} cannot be reseted when state is {state}!")));
     }

@@ -34,7 +34,9 @@ pub(crate) use request::Request;
 use turn::Turns;
 
 use crate::{
-    CloudError, Config, Credentials, Fabric, Log, LogLine, Router, lock,
+    CloudError, Config, Credentials, Fabric, Log, LogLine, Router,
+    lapse::Lapse,
+    lock,
     profile::Rules,
     store::{
         Store,
@@ -61,6 +63,26 @@ pub struct Service {
 impl Service {
     /// Serves `listener`. Routers of VPCs that are already in the store are deployed meanwhile.
     pub async fn start(config: Config, fabric: Arc<dyn Fabric>, listener: TcpListener) -> Result<Self, CloudError> {
+        Self::begin(config, fabric, listener, None).await
+    }
+
+    /// A service that does one thing wrong.
+    #[cfg(feature = "sabotage")]
+    pub async fn start_with_lapse(
+        config: Config,
+        fabric: Arc<dyn Fabric>,
+        listener: TcpListener,
+        lapse: Lapse,
+    ) -> Result<Self, CloudError> {
+        Self::begin(config, fabric, listener, Some(lapse)).await
+    }
+
+    async fn begin(
+        config: Config,
+        fabric: Arc<dyn Fabric>,
+        listener: TcpListener,
+        lapse: Option<Lapse>,
+    ) -> Result<Self, CloudError> {
         if config.public_addresses.is_empty() {
             return Err(CloudError::NoPublicAddress);
         }
@@ -81,6 +103,7 @@ impl Service {
             store,
             fabric,
             log: config.log,
+            lapse,
             routers: Mutex::default(),
             turns: Turns::default(),
             tasks: Mutex::new(Some(JoinSet::new())),
@@ -143,6 +166,7 @@ pub(crate) struct Cloud {
     pub store: Store,
     pub fabric: Arc<dyn Fabric>,
     log: Option<Log>,
+    lapse: Option<Lapse>,
     pub turns: Turns,
     /// By VPC.
     routers: Mutex<HashMap<i64, Arc<dyn Router>>>,
@@ -161,6 +185,11 @@ impl Cloud {
 
     pub(crate) fn forget_router(&self, vpc: i64) {
         lock(&self.routers).remove(&vpc);
+    }
+
+    /// Whether this is what it does wrong.
+    pub(crate) fn lapses(&self, lapse: Lapse) -> bool {
+        self.lapse == Some(lapse)
     }
 
     pub(crate) fn log(&self, line: LogLine) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Cloud, Failure, tunnels, usage};
 use crate::{
     Router, RouterPlan,
+    lapse::Lapse,
     state::{State, Trigger},
     store::{connection, job, journal, router, tier, usage as counters, vm, vpc},
 };
@@ -93,12 +94,19 @@ async fn bring_up(cloud: &Cloud, id: i64, plan: RouterPlan) -> Result<(), Failur
 /// after router boot up (except the connection in Error state)." Later releases tell a router of all
 /// of them and leave it to the monitor to find out; what was left waiting in Pending is begun.
 async fn tell_connections(cloud: &Cloud, vpc: i64) -> Result<(), Failure> {
+    if cloud.lapses(Lapse::ForgetsConnectionsAtBoot) {
+        return Ok(());
+    }
     for connection in cloud.store.read(|db| connection::of_vpc(db, vpc))? {
         // Its state, and the event log, say what became of it.
         let _ = match connection.state {
             State::Pending => tunnels::start(cloud, connection.id).await,
             _ if cloud.rules.boot_tells_all => tunnels::push(cloud, connection.id).await,
             State::Disconnected => tunnels::start(cloud, connection.id).await,
+            State::Error if cloud.lapses(Lapse::RestartsErrors) => {
+                cloud.store.transaction(|db| connection::set_state(db, connection.id, State::Disconnected))?;
+                tunnels::start(cloud, connection.id).await
+            }
             _ => Ok(()),
         };
     }

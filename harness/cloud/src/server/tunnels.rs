@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     IkeVersion, Level, LogLine, Router, RouterError, Tunnel,
+    lapse::Lapse,
     profile::fill,
     rule::{host::Host, network},
     state::{State, Trigger},
@@ -127,7 +128,9 @@ pub(crate) fn seen(cloud: &Cloud, id: i64, up: bool) -> Result<(), Failure> {
             && let Some(customer) = customer_gateway::find(db, connection.customer_gateway)?
         {
             let switched = cloud.rules.texts.switched;
-            journal::alert(db, &fill(switched, &[&customer.data.name, &change.old, &change.new]))?;
+            if !cloud.lapses(Lapse::SendsNoAlerts) {
+                journal::alert(db, &fill(switched, &[&customer.data.name, &change.old, &change.new]))?;
+            }
         }
         Ok::<_, Failure>(change)
     })?;

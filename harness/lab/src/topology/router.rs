@@ -18,7 +18,7 @@ use crate::{
     fault::Place,
     gateway::{self, Gateway, Tunnel},
     machine::Machine,
-    xfrm,
+    nft, xfrm,
 };
 
 /// How long a router tries to bring a tunnel up before it gives up: CloudStack 4.0's script waits for Openswan,
@@ -29,12 +29,29 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// given it as it is.
 pub struct Deployment {
     lab: Arc<Lab>,
+    flaw: Option<Flaw>,
     routers: Mutex<BTreeMap<String, Arc<VirtualRouter>>>,
+}
+
+/// What all routers can be made to do wrong, to see whether that is noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// What is for a tunnel is translated like everything else.
+    Translates,
+    /// Nothing keeps a packet that no tunnel takes from leaving as it is.
+    LetsPass,
+    /// A router that is stopped goes on forwarding, without tunnels, and lets pass what no tunnel takes.
+    ForwardsWhenStopped,
 }
 
 impl Deployment {
     pub fn new(lab: Arc<Lab>) -> Self {
-        Self { lab, routers: Mutex::default() }
+        Self { lab, flaw: None, routers: Mutex::default() }
+    }
+
+    /// Of routers that are not as they should be.
+    pub fn with_flaw(lab: Arc<Lab>, flaw: Flaw) -> Self {
+        Self { flaw: Some(flaw), ..Self::new(lab) }
     }
 
     /// A router that runs, or would if it were switched on.
@@ -56,7 +73,7 @@ impl Fabric for Deployment {
                 return Ok(Arc::new(Handle(router)) as Arc<dyn Router>);
             }
             let vpc = plan.vpc.clone();
-            let router = Arc::new(self.lab.work(VirtualRouter::build(Arc::clone(&self.lab), plan)).await?);
+            let router = Arc::new(self.lab.work(VirtualRouter::build(Arc::clone(&self.lab), plan, self.flaw)).await?);
             self.lab.known_routers().insert(vpc.clone(), Arc::downgrade(&router));
             self.routers.lock().unwrap_or_else(PoisonError::into_inner).insert(vpc, Arc::clone(&router));
             Ok(Arc::new(Handle(router)) as Arc<dyn Router>)
@@ -68,6 +85,7 @@ impl Fabric for Deployment {
 pub(super) struct VirtualRouter {
     lab: Arc<Lab>,
     plan: RouterPlan,
+    flaw: Option<Flaw>,
     tiers: Mutex<BTreeMap<String, String>>,
     tunnels: Mutex<BTreeMap<Uuid, Carried>>,
     /// Until it is destroyed.
@@ -90,7 +108,7 @@ struct Carried {
 }
 
 impl VirtualRouter {
-    async fn build(lab: Arc<Lab>, plan: RouterPlan) -> Result<Self> {
+    async fn build(lab: Arc<Lab>, plan: RouterPlan, flaw: Option<Flaw>) -> Result<Self> {
         let planned = lab.plan.routers.get(&plan.vpc).copied();
         let daemon = planned.or(lab.plan.standing.map(|standing| standing.router)).ok_or_else(|| {
             let known: Vec<_> = lab.plan.routers.keys().map(String::as_str).collect();
@@ -98,11 +116,12 @@ impl VirtualRouter {
         })?;
         let name = format!("router-{}", plan.vpc);
         let seat = lab.gateway(&name, &format!("r-{}", plan.vpc), daemon, plan.public_address, false).await?;
-        translate(&seat.machine, &[plan.cidr], &[]).await?;
         let machine = Arc::clone(&seat.machine);
         let (tiers, tunnels) = (Mutex::default(), Mutex::default());
         let (seat, turn) = (AsyncMutex::new(Some(seat)), AsyncMutex::default());
-        Ok(Self { lab, plan, tiers, tunnels, seat, machine, turn })
+        let router = Self { lab, plan, flaw, tiers, tunnels, seat, machine, turn };
+        router.exempt().await?;
+        Ok(router)
     }
 
     async fn gateway(&self) -> Result<Arc<dyn Gateway>> {
@@ -122,7 +141,12 @@ impl VirtualRouter {
     }
 
     async fn exempt(&self) -> Result<()> {
-        let pairs: Vec<_> = {
+        if self.flaw == Some(Flaw::LetsPass) {
+            return nft::clear(&self.machine).await;
+        }
+        let pairs: Vec<_> = if self.flaw == Some(Flaw::Translates) {
+            Vec::new()
+        } else {
             let tunnels = self.tunnels.lock().unwrap_or_else(PoisonError::into_inner);
             tunnels.values().flat_map(|carried| carried.tunnel.pairs().collect::<Vec<_>>()).collect()
         };
@@ -185,6 +209,8 @@ impl VirtualRouter {
         match self.lab.plan.initiator {
             Initiator::Cloud if wanted.passive => {}
             Initiator::Cloud => gateway.initiate(&tunnel).await?,
+            // A release that waits has no word for whoever is to begin, one that does not has said that this is the router.
+            Initiator::Customer if !wanted.passive && !wanted.wait => gateway.initiate(&tunnel).await?,
             // The router has the tunnel and answers; it is looked for as if it had begun itself.
             Initiator::Customer => self.lab.call(&self.plan.vpc, &tunnel).await?,
         }
@@ -238,12 +264,17 @@ impl VirtualRouter {
         if let Some(seat) = &*self.seat.lock().await {
             seat.stop().await;
         }
-        for interface in self.interfaces().iter().map(String::as_str).chain([WAN]) {
-            self.machine.take_down(interface).await?;
+        if self.flaw != Some(Flaw::ForwardsWhenStopped) {
+            for interface in self.interfaces().iter().map(String::as_str).chain([WAN]) {
+                self.machine.take_down(interface).await?;
+            }
         }
         xfrm::clear(&self.machine).await?;
         self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.exempt().await
+        match self.flaw {
+            Some(Flaw::ForwardsWhenStopped) => nft::clear(&self.machine).await,
+            _ => self.exempt().await,
+        }
     }
 
     async fn boot(&self) -> Result<()> {
@@ -252,7 +283,9 @@ impl VirtualRouter {
         }
         let seat = self.seat.lock().await;
         let seat = seat.as_ref().ok_or_else(|| self.gone())?;
-        seat.connect().await?;
+        if self.flaw != Some(Flaw::ForwardsWhenStopped) {
+            seat.connect().await?;
+        }
         seat.start().await
     }
 

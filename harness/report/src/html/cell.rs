@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use minijinja::Value;
-use runner::record::{CellRecord, Check, Negotiated, StateChange, StepStatus};
+use runner::record::{CellRecord, Check, Negotiated, Record, StateChange, StepStatus};
 use serde::Serialize;
 use wire::audit::Finding;
 
@@ -46,7 +46,7 @@ pub struct Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    pub fn new(cell: &'a CellRecord, world: &str, anchor: String, full: bool, open: bool) -> Self {
+    pub fn new(cell: &'a CellRecord, record: &Record, anchor: String, full: bool, open: bool) -> Self {
         let packets = cell.account.as_ref().and_then(account::Packets::new);
         Self {
             badge: Badge::from(cell.verdict),
@@ -63,7 +63,7 @@ impl<'a> Cell<'a> {
             negotiated: cell.negotiated.as_ref(),
             axes: &cell.axes,
             packets,
-            rerun: format!("tunnelproof run {}{}", ground(world), evidence::quoted(&cell.id)),
+            rerun: format!("tunnelproof run {}{}", ground(record), evidence::quoted(&cell.id)),
             wall: format::length(cell.wall_ms),
             virtual_time: format::length(cell.virtual_ms),
             checks: cell.checks.iter().map(Checked::new).collect(),
@@ -83,11 +83,12 @@ impl<'a> Cell<'a> {
 }
 
 /// The arguments that say what to run on, where that is not found out by looking.
-fn ground(world: &str) -> &'static str {
-    match world {
-        "modelled" => "--world modelled ",
-        "foreign" => "--cloud ENDPOINT-FILE ",
-        _ => "",
+fn ground(record: &Record) -> String {
+    match (record.world.as_str(), &record.sabotage) {
+        ("modelled", _) => "--world modelled ".to_owned(),
+        ("foreign", _) => "--cloud ENDPOINT-FILE ".to_owned(),
+        (_, Some(defect)) => format!("--sabotage {defect} "),
+        (_, None) => String::new(),
     }
 }
 

@@ -138,7 +138,7 @@ fn page(record: &Record) -> Page<'_> {
                 .take(cells.len())
                 .map(|(i, &cell)| {
                     let open = ordered.len() == 1 || attention.len() <= UNFOLDED && claim::is_unlike(cell);
-                    cell::Cell::new(cell, &record.world, anchors[i].clone(), in_full.contains(&i), open)
+                    cell::Cell::new(cell, record, anchors[i].clone(), in_full.contains(&i), open)
                 })
                 .collect(),
         })
@@ -148,7 +148,7 @@ fn page(record: &Record) -> Page<'_> {
     Page {
         style: Value::from_safe_string([sequence::BASE, STYLE, sequence::STYLE].concat()),
         script: Value::from_safe_string(SCRIPT.to_owned()),
-        headline: claim::headline(&record.cells),
+        headline: claim::headline(record),
         packets: claim::packets(&record.cells),
         tone: summary::tone(&record.cells),
         started: format::date(&record.started),

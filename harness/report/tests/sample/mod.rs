@@ -50,6 +50,7 @@ pub fn record() -> Record {
         started: "2026-03-03T14:05:09Z".into(),
         wall_ms: 83_420,
         world: "guest".into(),
+        sabotage: None,
         laboratory: Laboratory {
             kernel: "6.12.9 (User Mode Linux)".into(),
             images: vec![

@@ -24,7 +24,7 @@ pub(crate) async fn modelled(cell: &Cell, tell: Tell<'_>) -> Observation {
     let notebook = Notebook::open();
     let addresses: BTreeMap<_, _> = cell.customers.keys().cloned().zip(hosts(CUSTOMERS)).collect();
     let fabric = Arc::new(customers(cell, &addresses));
-    let driven = match Simulator::serve(cell, hosts(ROUTERS).collect(), fabric, None).await {
+    let driven = match Simulator::serve(cell, hosts(ROUTERS).collect(), fabric, None, None).await {
         Ok(service) => {
             let mut session = Session::of_the_simulator(&service);
             session.client = session.client.holding_time();

@@ -11,7 +11,7 @@ use std::{
 use ipnet::Ipv4Net;
 use lab::{
     gateway::Tunnel,
-    topology::{Customer, CustomerPlan, Deployment, Lab, Plan, Stock},
+    topology::{Customer, CustomerPlan, Lab, Plan, Stock},
 };
 use policy::End;
 use scenario::{Cell, Gateway, Party, Step, fault::Victim};
@@ -23,6 +23,7 @@ use wire::{
 use super::{
     Drive, Failure, FarSide, Notebook, Tell,
     api::{Api, Session},
+    sabotage,
     simulator::Simulator,
     traffic::Traffic,
 };
@@ -53,8 +54,9 @@ async fn cell(
     tell("build the laboratory".into());
     let lab = Lab::build(plan(job), Arc::clone(stock)).await?;
     lab::link::raise_loopback()?;
-    let fabric = Arc::new(Deployment::new(Arc::clone(&lab)));
-    let service = Simulator::serve(&job.cell, lab.public_addresses(), fabric, Some(&job.folder)).await?;
+    let fabric = sabotage::fabric(&lab, job.defect);
+    let addresses = lab.public_addresses();
+    let service = Simulator::serve(&job.cell, addresses, fabric, Some(&job.folder), job.defect).await?;
     let session = Session::of_the_simulator(&service);
     let api = Api::new(&job.cell, session, notebook.clone());
     let far = Laboratory { lab: Arc::clone(&lab), traffic: Traffic::default(), own: own_settings(&job.cell) };

@@ -5,6 +5,7 @@ mod control;
 mod interrupt;
 mod laboratory;
 mod notebook;
+mod sabotage;
 mod simulator;
 mod streams;
 mod traffic;
@@ -27,6 +28,7 @@ pub(crate) use control::{foreign, modelled};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use laboratory::{drive, logs};
 pub(crate) use notebook::Notebook;
+pub use sabotage::Defect;
 
 /// Told what is being done, for progress and for the watchdog.
 pub(crate) type Tell<'a> = &'a (dyn Fn(String) + 'a);

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use cloud::{CloudError, Config, Credentials, Fabric, Log, Service, StoreLocation};
+use cloud::{CloudError, Config, Credentials, Fabric, Lapse, Log, Service, StoreLocation};
 use lab::wait::Wait;
 use scenario::{Cell, Step, fault::Victim};
 use tokio::{
@@ -17,7 +17,7 @@ use tokio::{
     sync::{Mutex, Notify},
 };
 
-use super::Failure;
+use super::{Failure, sabotage::Defect};
 
 /// How long the address of a service that was killed may be taken.
 const RELEASE: Duration = Duration::from_secs(10);
@@ -26,6 +26,8 @@ const RELEASE: Duration = Duration::from_secs(10);
 pub(crate) struct Simulator {
     config: Config,
     fabric: Arc<dyn Fabric>,
+    /// Whatever it does wrong on purpose.
+    lapse: Option<Lapse>,
     address: SocketAddr,
     endpoint: String,
     credentials: Credentials,
@@ -42,6 +44,7 @@ impl Simulator {
         public_addresses: Vec<Ipv4Addr>,
         fabric: Arc<dyn Fabric>,
         folder: Option<&Path>,
+        defect: Option<Defect>,
     ) -> Result<Arc<Self>, Failure> {
         let changed = Arc::new(Notify::new());
         let bell = Arc::clone(&changed);
@@ -53,7 +56,7 @@ impl Simulator {
                 Some(folder) => StoreLocation::File(folder.join("service.db")),
                 None => StoreLocation::Memory,
             },
-            router_check_interval: Config::ROUTER_CHECK_INTERVAL,
+            router_check_interval: defect.map_or(Config::ROUTER_CHECK_INTERVAL, Defect::router_check_interval),
             // One permit is kept for whoever is not waiting just now.
             log: Some(Log::new(move |line| {
                 if line.step == "Changed" {
@@ -64,10 +67,11 @@ impl Simulator {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await;
         let listener = listener.map_err(|e| Failure::Broken(format!("the cloud cannot listen on loopback: {e}")))?;
         let address = listener.local_addr().map_err(|e| Failure::Broken(e.to_string()))?;
-        let service = Service::start(config.clone(), Arc::clone(&fabric), listener).await.map_err(broken)?;
+        let lapse = defect.and_then(Defect::lapse);
+        let service = start(config.clone(), Arc::clone(&fabric), listener, lapse).await?;
         let (endpoint, credentials) = (service.endpoint(), service.credentials().clone());
         let service = Mutex::new(Some(service));
-        Ok(Arc::new(Self { config, fabric, address, endpoint, credentials, changed, service }))
+        Ok(Arc::new(Self { config, fabric, lapse, address, endpoint, credentials, changed, service }))
     }
 
     pub fn endpoint(&self) -> &str {
@@ -100,8 +104,7 @@ impl Simulator {
                     Err(e) => wait.again(e).await?,
                 }
             };
-            *service =
-                Some(Service::start(self.config.clone(), Arc::clone(&self.fabric), listener).await.map_err(broken)?);
+            *service = Some(start(self.config.clone(), Arc::clone(&self.fabric), listener, self.lapse).await?);
         }
         Ok(())
     }
@@ -111,6 +114,19 @@ impl Simulator {
             service.stop().await;
         }
     }
+}
+
+async fn start(
+    config: Config,
+    fabric: Arc<dyn Fabric>,
+    listener: TcpListener,
+    lapse: Option<Lapse>,
+) -> Result<Service, Failure> {
+    let started = match lapse {
+        Some(lapse) => Service::start_with_lapse(config, fabric, listener, lapse).await,
+        None => Service::start(config, fabric, listener).await,
+    };
+    started.map_err(broken)
 }
 
 fn kills_it(cell: &Cell) -> bool {

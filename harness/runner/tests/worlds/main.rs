@@ -90,8 +90,13 @@ impl Made {
     }
 
     fn prove(&self, world: World, out: &Path, jobs: usize) -> Record {
-        let machines =
-            Machines { world, images: self.daemons.clone(), clock: lab::world::Clock::Virtual, program: program() };
+        let machines = Machines {
+            world,
+            images: self.daemons.clone(),
+            clock: lab::world::Clock::Virtual,
+            program: program(),
+            sabotage: None,
+        };
         let run = Run { ground: Ground::Machines(machines), jobs, out: out.to_owned(), times: Times::default() };
         runner::run(&run, &cells(), &Silent).unwrap()
     }
