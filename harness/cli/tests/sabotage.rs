@@ -2,6 +2,7 @@
 //! cells that are proven without it.
 //!
 //! Where no check can see a defect yet, that is written down here as well, and whoever adds the check is told.
+#![allow(clippy::unwrap_used)]
 
 mod folder;
 
