@@ -30,8 +30,50 @@ use runner::{
 };
 use scenario::Cell;
 
-const CASES: &[(Defect, &str, Option<&str>)] =
-    &[(NoRestartAfterReboot, "lifecycle/reboot/libreswan-to-strongswan", Some("steps"))];
+/// A defect, a cell, and the first check that does not hold there; none if every check holds in spite of it.
+const CASES: &[(Defect, &str, Option<&str>)] = &[
+    (NoRestartAfterReboot, "lifecycle/reboot/libreswan-to-strongswan", Some("steps")),
+    (NoRestartAfterReboot, "lifecycle/stop-start/strongswan-to-libreswan", Some("steps")),
+    (RestartAlsoOfError, "lifecycle/reboot-error/libreswan-to-strongswan", Some("steps")),
+    (ResetDoesNothing, "lifecycle/reset/libreswan-to-strongswan", Some("over-time")),
+    (ResetDoesNothing, "time/dpd-off/libreswan-to-strongswan", Some("steps")),
+    (StopDoesNothing, "lifecycle/stop-start/libreswan-to-strongswan", Some("steps")),
+    (StopDoesNothing, "lifecycle/reboot-under-traffic/libreswan-to-strongswan", Some("over-time")),
+    (WrongKeyAfterUpdate, "lifecycle/changed-key/libreswan-to-strongswan", Some("steps")),
+    (StuckInPending, "lifecycle/connect/strongswan-to-libreswan", Some("steps")),
+    (ConnectedWithoutSa, "lifecycle/connect/libreswan-to-strongswan", Some("steps")),
+    (OldSaKeptAfterDelete, "lifecycle/deleted/libreswan-to-strongswan", Some("steps")),
+    (OldSaKeptAfterDelete, "lifecycle/two-vpcs/libreswan-to-strongswan", Some("usage")),
+    (MonitorAsleep, "time/monitor/libreswan-to-strongswan", Some("steps")),
+    (MonitorAsleep, "lifecycle/reboot-4.22/strongswan-to-libreswan", Some("steps")),
+    (AlertMissing, "time/monitor/strongswan-to-libreswan", Some("steps")),
+    (StatusAlwaysUp, "time/monitor/libreswan-to-strongswan", Some("steps")),
+    (StatusAlwaysDown, "time/monitor/strongswan-to-libreswan", Some("steps")),
+    (UsageNotCounted, "lifecycle/connect/libreswan-to-strongswan", Some("usage")),
+    (UsageCounterReset, "time/short-lifetimes/libreswan-to-strongswan", Some("usage")),
+    // Every exchange sends as much one way as the other.
+    (UsageDirectionsSwapped, "lifecycle/connect/strongswan-to-libreswan", None),
+    (ClearTextWithoutTunnel, "lifecycle/connect/libreswan-to-strongswan", Some("clear-text")),
+    (ClearTextDuringReboot, "lifecycle/stop-start/libreswan-to-strongswan", Some("clear-text")),
+    // A reboot takes no time here, so nothing is sent meanwhile.
+    (ClearTextDuringReboot, "lifecycle/reboot/strongswan-to-libreswan", None),
+    (NatExemptionMissing, "lifecycle/connect/strongswan-to-libreswan", Some("steps")),
+    (WrongSubnetInstalled, "lifecycle/connect/libreswan-to-strongswan", Some("steps")),
+    (SubnetForgotten, "lifecycle/three-tiers/libreswan-to-strongswan", Some("steps")),
+    (EncryptionDowngraded, "lifecycle/reset/strongswan-to-libreswan", Some("steps")),
+    (PfsDropped, "policy/mismatch/pfs-granted/router-only.libreswan-answers", Some("phase-2")),
+    (PfsDropped, "lifecycle/reset/libreswan-to-strongswan", Some("steps")),
+    // libreswan takes whatever group the customer offers, so its own is not to be seen.
+    (PfsDropped, "policy/mismatch/pfs-granted/group.libreswan-router-answers", None),
+    (IkeLifetimeHalved, "lifecycle/connect/libreswan-to-strongswan", Some("phase-1")),
+    (LifetimeDoubled, "lifecycle/connect/strongswan-to-libreswan", Some("phase-2")),
+    (DpdIgnored, "time/dpd/libreswan-to-strongswan", Some("steps")),
+    (DpdForced, "time/dpd-off/libreswan-to-strongswan", Some("steps")),
+    (IkeVersionIgnored, "policy/ikev2/ike-version=ike,libreswan-to-strongswan", Some("phase-1")),
+    (PassiveIgnored, "policy/mismatch/version-2-passive/key,libreswan-to-strongswan", Some("initiator")),
+    // No check compares how ESP was carried with what the cloud was told.
+    (EncapsulationNotForced, "faults/force-encapsulation/libreswan-to-strongswan", None),
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -176,7 +218,7 @@ fn run(machines: Machines, out: &Path) -> Result<Run, Failed> {
 /// The cell with this id, which begins with its file's name.
 fn cell(id: &str) -> Result<Cell, Failed> {
     let (file, _) = id.rsplit_once('/').ok_or("an id has a slash")?;
-    let scenario = scenario::load(&scenarios().join(file).with_extension("yaml")).map_err(|e| e.to_string())?;
+    let scenario = scenario::load(&scenarios().join(format!("{file}.yaml"))).map_err(|e| e.to_string())?;
     scenario.cells().into_iter().find(|cell| cell.id == id).ok_or_else(|| format!("there is no cell {id}").into())
 }
 
