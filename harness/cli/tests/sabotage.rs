@@ -71,8 +71,7 @@ const CASES: &[(Defect, &str, Option<&str>)] = &[
     (DpdForced, "time/dpd-off/libreswan-to-strongswan", Some("steps")),
     (IkeVersionIgnored, "policy/ikev2/ike-version=ike,libreswan-to-strongswan", Some("phase-1")),
     (PassiveIgnored, "policy/mismatch/version-2-passive/key,libreswan-to-strongswan", Some("initiator")),
-    // No check compares how ESP was carried with what the cloud was told.
-    (EncapsulationNotForced, "faults/force-encapsulation/libreswan-to-strongswan", None),
+    (EncapsulationNotForced, "faults/force-encapsulation/libreswan-to-strongswan", Some("encapsulation")),
 ];
 
 fn main() -> ExitCode {

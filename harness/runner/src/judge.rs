@@ -60,6 +60,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Judgement {
         kernel::rekeyed(evidence),
         kernel::counters(evidence),
         kernel::usage(evidence),
+        packets::encapsulation(evidence),
         packets::probes(evidence),
         packets::clear_text(evidence),
         packets::left_over(evidence),

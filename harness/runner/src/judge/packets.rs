@@ -93,6 +93,22 @@ pub(super) fn dead_peer_detection(Evidence { cell, prediction, account, .. }: &E
     check("dpd-announced", "RFC 3706 section 5.2", "the vendor ID of dead peer detection".into(), observed)
 }
 
+/// ESP is wrapped in UDP where an address is translated on the way or the cloud is told so, and nowhere else.
+pub(super) fn encapsulation(Evidence { cell, account, .. }: &Evidence<'_>) -> Option<Check> {
+    let mut wanted = cell.customers.values().map(|customer| customer.nat || customer.force_encapsulation);
+    let wrapped = wanted.next()?;
+    // Of customers that differ, the ends would have to be told apart.
+    if account.sas.is_empty() || wanted.any(|other| other != wrapped) {
+        return None;
+    }
+    let (all, in_udp) =
+        account.sas.iter().fold((0, 0), |(all, in_udp), sa| (all + sa.packets, in_udp + sa.encapsulated));
+    let text = format!("{in_udp} of {all} packets in UDP");
+    let observed = if in_udp == if wrapped { all } else { 0 } { Ok(text) } else { Err(text) };
+    let expected = if wrapped { "every ESP packet in UDP" } else { "no ESP packet in UDP" };
+    check("encapsulation", "RFC 3948, `forceencap` of CloudStack 4.3", expected.into(), observed)
+}
+
 /// Each probe that was to arrive was sent once, seen in ESP once at every point, and received once.
 pub(super) fn probes(Evidence { account, facts, .. }: &Evidence<'_>) -> Option<Check> {
     let delivered = |exchange: u32| {
