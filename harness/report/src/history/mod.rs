@@ -25,9 +25,9 @@ pub struct Event {
     lane: String,
 }
 
-/// Without times, what is nearer than that is one moment, in milliseconds: kernels tick a hundred times a second, and
-/// within a few ticks nobody promises which of two machines is first.
-const NEAR_MS: u64 = 50;
+/// Without times, what is nearer than that is one moment, in milliseconds: nobody promises which of two machines is
+/// first within a few ticks, and who waits for something looks every 50 ms. Whoever waits on purpose waits a second.
+const NEAR_MS: u64 = 250;
 
 /// Of what happened in one moment, the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
