@@ -222,6 +222,7 @@ fn a_long_answer_is_told_around_what_differs() {
 #[test]
 fn a_history_holds_ports_sequence_numbers_and_addresses_of_one_run_by_name() {
     let mut cell = cell();
+    cell.steps[0].outcome = "http://127.0.0.1:36497/client/api answered, 10 of 10:00".into();
     let account = cell.account.as_mut().unwrap();
     let [first, second, ..] = &mut account.messages[..] else { panic!("no messages") };
     first.source.set_port(40_123);
@@ -229,6 +230,10 @@ fn a_history_holds_ports_sequence_numbers_and_addresses_of_one_run_by_name() {
     let told: Vec<_> = history::of(&cell, Times::Exact).into_iter().map(|event| event.text).collect();
     assert!(
         told.iter().any(|text| text.starts_with("198.51.100.10:port-1 to 203.0.113.20:500, IKEv1 main mode 1")),
+        "{told:#?}"
+    );
+    assert!(
+        told.iter().any(|text| text.contains("http://127.0.0.1:port-2/client/api answered, 10 of 10:00")),
         "{told:#?}"
     );
     assert!(told.iter().any(|text| text.contains("N (R-U-THERE; sequence number sequence-1)")), "{told:#?}");

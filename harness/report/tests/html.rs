@@ -5,9 +5,9 @@ mod markup;
 mod sample;
 
 use proptest::prelude::*;
-use runner::record::{ApiCall, CellRecord, Evidence, Record, Verdict};
+use runner::record::{ApiCall, CellRecord, Evidence, Fault, Record, Verdict};
 use tunnelproof_report::render_html;
-use wire::audit::PathMtu;
+use wire::audit::{Loss, PathMtu};
 
 const HOSTILE: &str = r#"<script>alert("1")</script>'&amp;<!-- ]]>"#;
 
@@ -128,11 +128,16 @@ proptest! {
     }
 
     #[test]
-    fn any_times_make_a_report(times in proptest::collection::vec(any::<u64>(), 6)) {
+    fn any_times_make_a_report(times in proptest::collection::vec(any::<u64>(), 12)) {
         let mut cell = sample::proven("libreswan", "strongSwan 5.9.14", "aes128");
         (cell.wall_ms, cell.virtual_ms) = (times[0], times[1] >> 1);
         (cell.steps[0].begin_ms, cell.steps[0].end_ms) = (times[2], times[3]);
         (cell.sas[0].added_ms, cell.sas[0].deleted_ms) = (times[4], Some(times[5]));
+        cell.faults = vec![Fault { at_ms: times[6], text: "link of branch goes down".into() }];
+        cell.began_ns = times[7];
+        let flow = &mut cell.account.as_mut().unwrap().flows[0];
+        (flow.first_sent_ns, flow.last_sent_ns) = (times[8], times[9]);
+        flow.losses = vec![Loss { sequence: 1, packets: times[8], from_ns: times[10], until_ns: Some(times[11]) }];
         let html = render_html(&of(vec![cell])).unwrap();
         markup::read(&html).map_err(TestCaseError::fail)?;
     }

@@ -25,9 +25,9 @@ pub struct Event {
     lane: String,
 }
 
-/// Without times, what is nearer than that is one moment, in milliseconds: kernels tick a hundred times a second, and
-/// within a few ticks nobody promises which of two machines is first.
-const NEAR_MS: u64 = 50;
+/// Without times, what is nearer than that is one moment, in milliseconds: nobody promises which of two machines is
+/// first within a few ticks, and who waits for something looks every 50 ms. Whoever waits on purpose waits a second.
+const NEAR_MS: u64 = 250;
 
 /// Of what happened in one moment, the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +66,7 @@ impl Kind {
 pub fn of(cell: &CellRecord, times: Times) -> Vec<Event> {
     let mut events = Vec::new();
     doings(cell, times, &mut events);
-    packets(cell, &mut events);
+    packets(cell, times, &mut events);
     // What has no time comes last. Of one kind in one moment the record's own order is kept.
     events.sort_by_key(|event| event.at_ms.unwrap_or(u64::MAX));
     let near = if times == Times::Exact { 0 } else { NEAR_MS };
@@ -134,13 +134,13 @@ fn doings(cell: &CellRecord, times: Times, events: &mut Vec<Event>) {
 }
 
 /// What the capture shows: the conversation, packets that were lost, and how many frames of each class there were.
-fn packets(cell: &CellRecord, events: &mut Vec<Event>) {
+fn packets(cell: &CellRecord, times: Times, events: &mut Vec<Event>) {
     let Some(account) = &cell.account else { return };
     let began_ns = cell.began_ns;
     let at = |time_ns: u64| (began_ns > 0).then(|| time_ns.saturating_sub(began_ns) / 1_000_000);
     let mut add = |at_ms, kind, text| events.push(Event { at_ms, kind, text, lane: String::new() });
     for message in &account.messages {
-        add(at(message.time_ns), Kind::Ike, ike(message));
+        add(at(message.time_ns), Kind::Ike, ike(message, times));
     }
     for flow in &account.flows {
         let FlowAccount { exchange, source, destination, sent, protected, received, .. } = flow;
@@ -149,7 +149,8 @@ fn packets(cell: &CellRecord, events: &mut Vec<Event>) {
             add(at(flow.first_sent_ns), Kind::Traffic, format!("{name}: the first packet is sent"));
         }
         for loss in &flow.losses {
-            let text = format!("{name}: {} packets are lost from number {} on", loss.packets, loss.sequence);
+            let packets = format::plural(usize::try_from(loss.packets).unwrap_or(usize::MAX), "packet");
+            let text = format!("{name}: lost from number {} on: {packets}", loss.sequence);
             add(at(loss.from_ns), Kind::Traffic, text);
         }
         let last = if flow.last_sent_ns > 0 { at(flow.last_sent_ns) } else { None };
@@ -165,7 +166,7 @@ fn packets(cell: &CellRecord, events: &mut Vec<Event>) {
 }
 
 /// A message without what only this capture says of it: its frame.
-fn ike(message: &IkeMessage) -> String {
+fn ike(message: &IkeMessage, times: Times) -> String {
     let IkeMessage { source, destination, cookies: [initiator, responder], version, exchange, .. } = message;
     let sealed = match message.sealed {
         Sealed::Clear => "clear",
@@ -187,9 +188,11 @@ fn ike(message: &IkeMessage) -> String {
         let details = if details.is_empty() { String::new() } else { format!(" ({})", details.join("; ")) };
         text.push_str(&format!(", {name}{details}"));
     }
-    for (number, what) in [(message.retransmissions, "retransmissions"), (message.repeats, "pairs more like it")] {
+    // How often dead peer detection asks before something else happens is a matter of time.
+    let repeats = if times == Times::Exact { message.repeats } else { 0 };
+    for (number, what) in [(message.retransmissions, "retransmitted"), (repeats, "repeated")] {
         if number > 0 {
-            text.push_str(&format!(", {number} {what}"));
+            text.push_str(&format!(", {what} {number} times"));
         }
     }
     text

@@ -8,6 +8,9 @@ use runner::record::CellRecord;
 /// Ports that are no choice of anybody's: IKE, IKE behind a NAT, and the probes.
 const KNOWN_PORTS: [u16; 3] = [500, 4500, 4242];
 
+/// From here on a kernel draws ports for whoever asks for none.
+const EPHEMERAL: u16 = 32_768;
+
 pub struct Names {
     /// Values that only the record tells from other words, and of what kind they are.
     known: HashMap<String, &'static str>,
@@ -43,7 +46,8 @@ impl Names {
             // A port stands behind an address, every other value by itself.
             let before = out.chars().next_back();
             let fresh = rest.starts_with(':') || before.is_none_or(|before| !before.is_ascii_alphanumeric());
-            let value = if fresh { self.value(rest) } else { None };
+            let behind_digit = before.is_some_and(|before| before.is_ascii_digit());
+            let value = if fresh { self.value(rest, behind_digit) } else { None };
             let skipped = match value {
                 Some((length, name)) => {
                     out.push_str(&name);
@@ -61,7 +65,7 @@ impl Names {
     }
 
     /// How long the value is with which a text begins, and its name.
-    fn value(&mut self, text: &str) -> Option<(usize, String)> {
+    fn value(&mut self, text: &str, behind_digit: bool) -> Option<(usize, String)> {
         let bytes = text.as_bytes();
         if is_uuid(bytes) {
             return Some((UUID, self.name("uuid", &text[..UUID])));
@@ -76,8 +80,9 @@ impl Names {
         }
         if let Some(port) = text.strip_prefix(':') {
             let length = 1 + run(port.as_bytes(), |byte| byte.is_ascii_digit());
-            let kind = *self.known.get(&text[..length])?;
-            return Some((length, format!(":{}", self.name(kind, &text[1..length]))));
+            let known = self.known.contains_key(&text[..length]);
+            let drawn = behind_digit && text[1..length].parse::<u16>().is_ok_and(|port| port >= EPHEMERAL);
+            return (known || drawn).then(|| (length, format!(":{}", self.name("port", &text[..length]))));
         }
         let prefix = if bytes.starts_with(b"0x") { 2 } else { 0 };
         let digits = run(&bytes[prefix..], |byte| byte.is_ascii_hexdigit());
