@@ -52,7 +52,9 @@ fn a_sabotaged_run_is_taken_for_a_real_one_in_no_view() {
     let begins = "Sabotaged by pfs-dropped: 1 of 1 cell proven";
     assert!(render_markdown(&record).starts_with(&format!("# {begins}\n")));
     let html = render_html(&record).unwrap();
-    assert!(html.contains(&format!("<title>{begins} – Tunnelproof</title>")) && html.contains(&format!(">{begins}</h1>")));
+    assert!(
+        html.contains(&format!("<title>{begins} – Tunnelproof</title>")) && html.contains(&format!(">{begins}</h1>"))
+    );
     assert!(html.contains("<code class=\"run\">tunnelproof run --sabotage pfs-dropped one</code>"));
     assert!(render_junit(&record).unwrap().contains("<testsuite name=\"sabotaged by pfs-dropped: "));
     let badge = render_badge(&record);
