@@ -4,6 +4,7 @@
 //! Where no check can see a defect yet, that is written down here as well, and whoever adds the check is told.
 #![allow(clippy::unwrap_used)]
 
+#[allow(clippy::unwrap_used)]
 mod folder;
 
 use std::{
