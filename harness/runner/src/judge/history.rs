@@ -67,7 +67,9 @@ impl History<'_> {
     fn judge(&self, expectation: &Expectation) -> Option<Result<String, String>> {
         Some(match expectation {
             Expectation::Within { condition, within } => {
-                self.first(condition, true, *within).map(|at| self.after(condition, at))
+                let first = self.first(condition, true, *within);
+                let found = if first.is_err() && self.was(condition) { Ok(self.from_ms) } else { first };
+                found.map(|at| self.after(condition, at))
             }
             Expectation::Always { condition, lasting } => self.steady(condition, true, *lasting),
             Expectation::Never { condition, lasting } => self.steady(condition, false, *lasting),
@@ -96,6 +98,11 @@ impl History<'_> {
             Some(at) => Err(format!("only after {} s", (at - self.from_ms) / 1000)),
             None => Err("it never was".to_owned()),
         }
+    }
+
+    /// Whether it was so until this moment: what the next step ends in the same millisecond was so in it.
+    fn was(&self, condition: &Condition) -> bool {
+        self.changes(condition).iter().rfind(|(at, _)| *at < self.from_ms).is_some_and(|(_, now)| *now)
     }
 
     fn steady(&self, condition: &Condition, so: bool, lasting: Duration) -> Result<String, String> {
@@ -256,5 +263,49 @@ fn alerts(observation: &Observation, wanted: Alert) -> Vec<Change> {
             changes.sort_unstable();
             changes
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use wire::audit::{Account, Facts};
+
+    use super::*;
+    use crate::{judge::predict, record::SaSummary};
+
+    const QUICKSTART: &str = include_str!("../../../../scenarios/quickstart.yaml");
+
+    #[test]
+    fn what_the_next_step_ends_within_the_same_millisecond_was_so_when_it_was_asked_for() {
+        let cell = scenario::parse("scenarios/quickstart.yaml", QUICKSTART).unwrap().cells().remove(0);
+        let (prediction, facts, account) = (predict(&cell), Facts::default(), Account::default());
+        let sa = SaSummary {
+            machine: "router-main".into(),
+            spi: 1,
+            source: [198, 51, 100, 2].into(),
+            destination: [203, 0, 113, 2].into(),
+            suite: String::new(),
+            added_ms: 1_020,
+            deleted_ms: Some(60_000),
+            packets: 0,
+            bytes: 0,
+        };
+        let observation = Observation { sas: vec![sa], ..Observation::default() };
+        let evidence = Evidence {
+            cell: &cell,
+            prediction: &prediction,
+            observation: &observation,
+            facts: &facts,
+            account: &account,
+        };
+        let held = |from_ms| {
+            let within = Duration::from_secs(1);
+            let condition = Condition::Sas { on: "main".into(), held: true };
+            History { evidence: &evidence, from_ms }.judge(&Expectation::Within { condition, within }).unwrap()
+        };
+        assert!(held(59_999).is_ok() && held(60_000).is_ok());
+        assert!(held(60_001).is_err());
     }
 }
