@@ -247,7 +247,7 @@ fn quick_mode() -> QuickMode {
 fn a_tunnel_that_is_as_it_should_be_is_proven() {
     let judgement = Case::right().judged();
     assert_eq!(judgement.verdict, Verdict::Proven, "{}", judgement.reason);
-    assert_eq!(judgement.checks.len(), 17);
+    assert_eq!(judgement.checks.len(), 18);
     let negotiated = judgement.negotiated.unwrap();
     assert_eq!((negotiated.ike.as_str(), negotiated.esp.as_str()), ("3des-md5;modp1536", "3des-md5"));
 }
@@ -273,7 +273,8 @@ fn a_quick_mode_that_stays_closed_is_judged_by_its_length() {
 #[test]
 fn each_defect_refutes_by_the_check_that_is_there_for_it() {
     type Plant = fn(&mut Case);
-    let defects: [(&str, Plant); 28] = [
+    let defects: [(&str, Plant); 29] = [
+        ("encapsulation", |case| case.account.sas[0].encapsulated = 1),
         ("steps", |case| case.observation.steps[3].status = StepStatus::Failed),
         ("steps", |case| drop(case.observation.steps.pop())),
         ("prediction", |case| case.facts.sas.clear()),
