@@ -63,7 +63,8 @@ fn on_esp(folder: &Path, capture: &Capture, facts: &Facts) -> Result<(), Failed>
             port.to_string(),
         ]);
     }
-    let mut theirs = tshark(folder, &folder.join("capture.pcapng"), "esp", &ESP_FIELDS)?;
+    // An ICMP error quotes the packet that it is about.
+    let mut theirs = tshark(folder, &folder.join("capture.pcapng"), "esp && !icmp", &ESP_FIELDS)?;
     for line in &mut theirs {
         // Of what is there twice, outside and inside, the inside counts.
         for field in line.iter_mut() {
