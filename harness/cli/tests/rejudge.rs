@@ -47,8 +47,9 @@ fn a_finished_run_is_judged_by_what_is_expected_now() {
     assert!(reason.starts_with("over-time:") && reason.contains("at most 3 packets lost"), "{reason}");
 
     let wiser = scenario(&folder, |text| {
-        let steps = "steps:\n  - expect: { never: { connection: Error }, for: 1s }\n";
-        text.replace("steps:\n", steps).replace("  - expect: { always: { connection: Connected }, for: 60s }\n", "")
+        let connect = "  - connect: { vpc: main, customer: branch }\n";
+        let then = format!("{connect}  - expect: {{ never: {{ connection: Error }}, for: 1s }}\n");
+        text.replace(connect, &then).replace("  - expect: { always: { connection: Connected }, for: 60s }\n", "")
     });
     let again = rejudge(&wiser);
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
