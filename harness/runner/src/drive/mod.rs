@@ -120,13 +120,13 @@ pub(crate) struct Drive<'a, F> {
     api: Api<'a>,
     notebook: &'a Notebook,
     tell: Tell<'a>,
-    /// A connection was to be Connected, and nobody could look.
-    unsure: bool,
+    /// Why nobody can say any more what has to become of connections, if that is so.
+    unsure: Option<&'static str>,
 }
 
 impl<'a, F: FarSide> Drive<'a, F> {
     fn new(cell: &'a Cell, far: F, api: Api<'a>, notebook: &'a Notebook, tell: Tell<'a>) -> Self {
-        Self { cell, far, api, notebook, tell, unsure: false }
+        Self { cell, far, api, notebook, tell, unsure: None }
     }
 
     /// The cloud's objects first, then the scenario's steps up to the first that fails.
@@ -171,13 +171,7 @@ impl<'a, F: FarSide> Drive<'a, F> {
 
     async fn take(&mut self, step: &Step) -> Result<String, Failure> {
         if let Some(reason) = self.far.refusal(step) {
-            self.unsure |= matches!(
-                step,
-                Step::Expect(
-                    Expectation::Connection { .. }
-                        | Expectation::Within { condition: Condition::Connection { .. }, .. }
-                )
-            );
+            self.unsure = self.unsure.or_else(|| doubt(step));
             return Err(Failure::Skipped(reason));
         }
         match step {
@@ -244,9 +238,7 @@ impl<'a, F: FarSide> Drive<'a, F> {
 
     /// Waits until it is so.
     async fn within(&mut self, condition: &Condition, within: Duration) -> Result<String, Failure> {
-        if self.unsure {
-            return Err(Failure::Skipped("it is about a tunnel that nobody could see established".into()));
-        }
+        self.be_sure()?;
         let begin = Instant::now();
         loop {
             let so = match condition {
@@ -272,17 +264,17 @@ impl<'a, F: FarSide> Drive<'a, F> {
     }
 
     async fn expect(&mut self, state: ConnectionState, within: Duration) -> Result<String, Failure> {
-        if self.unsure {
-            return Err(Failure::Skipped("it is about a tunnel that nobody could see established".into()));
-        }
+        self.be_sure()?;
         self.api.expect(state, within).await
     }
 
     async fn alerted(&mut self, alert: Alert) -> Result<String, Failure> {
-        if self.unsure {
-            return Err(Failure::Skipped("it is about a tunnel that nobody could see established".into()));
-        }
+        self.be_sure()?;
         self.api.alerted(alert).await
+    }
+
+    fn be_sure(&self) -> Result<(), Failure> {
+        self.unsure.map_or(Ok(()), |why| Err(Failure::Skipped(why.into())))
     }
 
     async fn hold(&mut self, duration: Duration) -> Result<String, Failure> {
@@ -305,5 +297,16 @@ impl<'a, F: FarSide> Drive<'a, F> {
         (self.tell)(text.clone());
         let undone = self.api.undo().await;
         self.note(text, begin_ms, undone).map(drop)
+    }
+}
+
+/// Why nothing can be expected of connections after a step that was not taken.
+fn doubt(step: &Step) -> Option<&'static str> {
+    match step {
+        Step::Expect(
+            Expectation::Connection { .. } | Expectation::Within { condition: Condition::Connection { .. }, .. },
+        ) => Some("it is about a tunnel that nobody could see established"),
+        Step::Expect(_) | Step::Exchange { .. } | Step::Stream { .. } => None,
+        _ => Some("it is about what follows from a step that was not taken"),
     }
 }
